@@ -1,0 +1,77 @@
+"""`ldm-lab doctor` and `lab`: is everything there, and open the course."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from ldm_lab.errors import OptionError
+
+FIRST_LESSON = "00_hear_it.ipynb"
+
+
+def add_commands(commands, common: argparse.ArgumentParser) -> None:
+    doctor = commands.add_parser("doctor", parents=[common], help="check versions, device, weights; make a short sound")
+    doctor.add_argument("--model", default="lab", help="model to verify and try; default: lab")
+    doctor.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    doctor.set_defaults(run=run_doctor)
+
+    lab = commands.add_parser("lab", parents=[common], help="open the course in JupyterLab")
+    lab.add_argument("notebook", nargs="?", default=FIRST_LESSON, help=f"lesson to open; default: {FIRST_LESSON}")
+    lab.add_argument("--no-browser", action="store_true", help="start the server only and show its address")
+    lab.add_argument("--port", type=int, help="default: the first free one from 8888")
+    lab.set_defaults(run=run_lab)
+
+
+def run_doctor(args: argparse.Namespace) -> int:
+    """Exit code 1 if a check failed. Each line appears as soon as it is known."""
+    from ldm_lab.doctor import FAIL, examine
+
+    failed = 0
+    for check in examine(model=args.model, device=None if args.device == "auto" else args.device):
+        failed += check.status == FAIL
+        if not args.quiet or check.status == FAIL:
+            print(f"{check.status:<5} {check.name:<12} {check.detail}", flush=True)
+    if failed:
+        print(f"{failed} check{'s' * (failed > 1)} failed", file=sys.stderr)
+    elif not args.quiet:
+        print("Everything is in place.")
+    return 1 if failed else 0
+
+
+def run_lab(args: argparse.Namespace) -> int:
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise OptionError("JupyterLab is not installed; run `make course`, or pip install jupyterlab ipywidgets anywidget matplotlib")
+    notebook = find_lesson(args.notebook)
+    command = [sys.executable, "-m", "jupyterlab", str(notebook)]
+    if args.no_browser or os.environ.get("NO_BROWSER", "0") not in ("", "0"):
+        command.append("--no-browser")
+    if args.port is not None:
+        command.append(f"--port={args.port}")
+    return subprocess.run(command).returncode
+
+
+def find_lesson(name: str) -> Path:
+    """The notebook called `name`: a path, or a lesson of the source tree; from an installed wheel it is copied first."""
+    given = Path(name)
+    if given.is_file():
+        return given
+    package = Path(__file__).resolve().parents[1]
+    beside, inside = package.parent / "notebooks", package / "notebooks"
+    if (beside / name).is_file():
+        return beside / name
+    if (inside / name).is_file():  # an installed package is not a place to work in
+        own = Path.cwd() / "ldm-lab-course"
+        own.mkdir(exist_ok=True)
+        for lesson in sorted(inside.glob("*.ipynb")):
+            if not (own / lesson.name).exists():
+                shutil.copy(lesson, own / lesson.name)
+        return own / name
+    lessons = sorted({path.name for folder in (beside, inside) for path in folder.glob("*.ipynb")})
+    found = f"the lessons are: {', '.join(lessons)}" if lessons else "no lessons are installed"
+    raise OptionError(f"no notebook {name!r}; {found}")
