@@ -204,11 +204,11 @@ TINY = ModelConfig(
 
 LAB = ModelConfig(
     name="lab",
-    autoencoder=AutoencoderConfig(widths=(96, 192), blocks=2, latent_channels=16, patch=4, groups=16,
-                                  mel_mean=-5.5, mel_std=3.0),
+    autoencoder=AutoencoderConfig(widths=(32, 64, 128), blocks=1, latent_channels=16, patch=2, groups=8,
+                                  mel_mean=-6.0, mel_std=3.0),
     vocoder=VocoderConfig(channels=192, resblock="2", resblock_kernels=(3, 7), resblock_dilations=((1, 3), (1, 3))),
     clap=ClapConfig(embed_dim=256),
-    unet=UNetConfig(latent_channels=16, widths=(96, 160, 256), blocks=2, attention=(False, True, True),
+    unet=UNetConfig(latent_channels=16, widths=(96, 160, 224), blocks=2, attention=(False, True, True),
                     head_channels=32, cond_dim=256, groups=16, attentions=1),
     window_seconds=2.56, default_steps=20, default_guidance=3.0, default_sampler="dpmpp_2m",
 )
