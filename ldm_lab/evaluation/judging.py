@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ldm_lab.audio.mel import log_mel
+from ldm_lab.checkpoint import assets_folder
 from ldm_lab.checkpoint.files import read_json, read_manifest, write_json, write_manifest
 from ldm_lab.checkpoint.parts import load_part, save_part
 from ldm_lab.config import MelConfig, from_dict, to_dict
@@ -35,21 +36,11 @@ def load_judge(folder: str | os.PathLike | None = None) -> Judge:
 
     Raises CheckpointError if the folder is missing, damaged or does not fit.
     """
-    folder = checkpoints_folder() / NAME if folder is None else Path(folder)
+    folder = assets_folder() / "checkpoints" / NAME if folder is None else Path(folder)
     read_manifest(folder)
     judge = Judge(from_dict(JudgeConfig, read_json(folder / CONFIG), where=f"{folder / CONFIG}"))
     load_part(judge, folder, NAME)
     return judge.eval()
-
-
-def checkpoints_folder() -> Path:
-    """Where the shipped weights lie: `$LDM_LAB_ASSETS/checkpoints`, beside the source tree, or inside the package."""
-    override = os.environ.get("LDM_LAB_ASSETS")
-    if override:
-        return Path(override) / "checkpoints"
-    package = Path(__file__).resolve().parents[1]
-    beside = package.parent / "assets" / "checkpoints"
-    return beside if beside.is_dir() else package / "assets" / "checkpoints"
 
 
 @torch.inference_mode()

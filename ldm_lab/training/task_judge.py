@@ -18,11 +18,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ldm_lab.audio.mel import MelFrontend
+from ldm_lab.audio.windows import place
 from ldm_lab.config import ModelConfig
 from ldm_lab.errors import TrainingError
 from ldm_lab.models.judge import Judge, JudgeConfig
 from ldm_lab.rng import Rng
-from ldm_lab.training.data import place
 from ldm_lab.training.recipe import TrainConfig
 
 
