@@ -76,7 +76,7 @@ class ClapConfig:
     text_vocab: int = 30522
     text_token_dim: int = 112
     text_width: int = 256
-    text_layers: int = 3
+    text_layers: int = 2
     text_heads: int = 4
     text_hidden: int = 768  # width of the MLPs inside the text tower
     text_out: int = 384
@@ -210,6 +210,7 @@ LAB = ModelConfig(
     clap=ClapConfig(embed_dim=256),
     unet=UNetConfig(latent_channels=16, widths=(96, 160, 224), blocks=2, attention=(False, True, True),
                     head_channels=32, cond_dim=256, groups=16, attentions=1),
+    diffusion=DiffusionConfig(prediction="v"),  # the paper predicts eps; v wastes less of a short training on high noise
     window_seconds=2.56, default_steps=20, default_guidance=3.0, default_sampler="dpmpp_2m",
 )
 
