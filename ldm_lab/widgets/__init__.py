@@ -1,0 +1,25 @@
+"""Widgets for listening and for looking into sound. Each name is imported on first use.
+
+`import ldm_lab.widgets` also sets how a generated `Result` is shown in a notebook.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+_NAMES = {
+    "SpectrogramPlayer": "ldm_lab.widgets.spectrogram_player",
+    "player": "ldm_lab.widgets.spectrogram_player",
+}
+
+__all__ = [*_NAMES]
+
+
+def __getattr__(name: str):
+    if name not in _NAMES:
+        raise AttributeError(f"module 'ldm_lab.widgets' has no attribute {name!r}")
+    return getattr(importlib.import_module(_NAMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

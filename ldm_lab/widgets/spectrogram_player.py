@@ -1,0 +1,118 @@
+"""SpectrogramPlayer: a sound you see and hear at once, in a notebook.
+
+Sound travels as int16 bytes into Web Audio, the picture as one byte a cell; nothing is fetched, and where no front end
+runs (a file on a web page, nbconvert) the notebook still holds a picture and a line of text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import anywidget
+import numpy as np
+import traitlets
+
+from ldm_lab.config import MelConfig
+from ldm_lab.errors import AudioInputError, OptionError
+from ldm_lab.widgets import picture
+from ldm_lab.widgets.esm import css, esm
+
+MAX_VERSIONS = 4
+
+
+class SpectrogramPlayer(anywidget.AnyWidget):
+    """Player with a log-mel picture. Make one with `player(wav)`; `show(...)` gives it another sound.
+
+    Traits for code: `position` (seconds, both ways), `playing` (read), `loop`, `active` (which version is heard).
+    Keys: space plays and pauses, arrows move 0.1 s, page up and down 1 s, home, end, L loops.
+    """
+
+    _esm = esm("player")
+    _css = css("player")
+
+    versions = traitlets.List(traitlets.Dict()).tag(sync=True)  # {label, pcm: bytes, mel: bytes}
+    active = traitlets.Int(0).tag(sync=True)
+    sample_rate = traitlets.Int(16000).tag(sync=True)
+    frame_seconds = traitlets.Float(0.01).tag(sync=True)
+    band_hz = traitlets.List(traitlets.Float()).tag(sync=True)
+    title = traitlets.Unicode("").tag(sync=True)
+    transcript = traitlets.Unicode("").tag(sync=True)
+    height = traitlets.Int(210).tag(sync=True)
+    loop = traitlets.Bool(False).tag(sync=True)
+    position = traitlets.Float(0.0).tag(sync=True)
+    playing = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(self, sounds, *, sample_rate: int = 16000, config: MelConfig | None = None, **traits) -> None:
+        super().__init__(**traits)
+        self.show(sounds, sample_rate=sample_rate, config=config)
+
+    @traitlets.validate("active")
+    def _within(self, proposal) -> int:
+        return min(max(0, proposal["value"]), max(0, len(self.versions) - 1))
+
+    @traitlets.validate("height")
+    def _tall_enough(self, proposal) -> int:
+        return min(max(100, proposal["value"]), 1000)
+
+    def show(self, sounds, *, sample_rate: int = 16000, config: MelConfig | None = None, title: str | None = None,
+             transcript: str | None = None) -> None:
+        """Replace the sound. `sounds`: one wav ((N,) or (1, N) in [-1, 1]) or up to four, {label: wav}.
+
+        Raises AudioInputError for sounds that cannot be played, OptionError for no version or too many.
+        """
+        named = sounds if isinstance(sounds, Mapping) else {"": sounds}
+        if not 1 <= len(named) <= MAX_VERSIONS:
+            raise OptionError(f"got {len(named)} versions, expected 1 to {MAX_VERSIONS}")
+        config = config or MelConfig(sample_rate=sample_rate, fmax=min(8000.0, sample_rate / 2))
+        if config.sample_rate != sample_rate:
+            raise AudioInputError(f"the mel is for {config.sample_rate} Hz, the sound has {sample_rate} Hz; resample it")
+        wavs = {str(label): picture.mono(wav, sample_rate=sample_rate) for label, wav in named.items()}
+        self._config = config
+        self._mels = {label: picture.spectrogram(wav, config) for label, wav in wavs.items()}
+        group = picture.columns_per_cell(max(len(mel) for mel in self._mels.values()))  # one time scale for all
+        with self.hold_sync():
+            self.sample_rate = sample_rate
+            self.band_hz = picture.band_centres(config)
+            self.frame_seconds = group * config.hop_length / sample_rate
+            self.versions = self._pack(wavs, group)
+            self.active, self.position, self.playing = 0, 0.0, False
+            self.title = self.title if title is None else title
+            self.transcript = self.transcript if transcript is None else transcript
+
+    def _pack(self, wavs: Mapping[str, np.ndarray], group: int) -> list[dict]:
+        top = picture.top_level(list(self._mels.values()), self._config)
+        cells = {label: picture.levels(picture.fold_columns(mel, group), top) for label, mel in self._mels.items()}
+        return [{"label": label, "pcm": picture.pcm_bytes(wav), "mel": cells[label].tobytes()}
+                for label, wav in wavs.items()]
+
+    @property
+    def seconds(self) -> float:
+        """Length of the longest version."""
+        return max(len(v["pcm"]) // 2 for v in self.versions) / self.sample_rate
+
+    def text(self) -> str:
+        """The player in one line, for readers and for pages without pictures."""
+        names = ", ".join(label for label in self._mels if label)
+        parts = [self.title or "Sound", f"{self.seconds:.2f} s", names and f"versions: {names}", self.transcript]
+        return " | ".join(part for part in parts if part)
+
+    def still(self) -> bytes:
+        """PNG of the log-mel picture with its axes."""
+        return picture.still(list(self._mels.values()), list(self._mels), self._config)
+
+    def __repr__(self) -> str:
+        return f"SpectrogramPlayer({self.text()})" if hasattr(self, "_mels") else "SpectrogramPlayer()"
+
+    def _repr_mimebundle_(self, **kwargs):
+        shown = super()._repr_mimebundle_(**kwargs)
+        data, metadata = shown if isinstance(shown, tuple) else (shown, {})
+        data = {**data, "image/png": picture.to_base64(self.still()), "text/plain": self.text()}
+        return data, {**metadata, "image/png": {"alt": f"Log-mel spectrogram. {self.text()}"}}
+
+
+def player(sounds, *, sample_rate: int = 16000, title: str = "", transcript: str = "", **traits) -> SpectrogramPlayer:
+    """A player for one wav ((N,) or (1, N) in [-1, 1]) or for up to four versions {label: wav} to switch between.
+
+    transcript: what is heard, in one line; it stands beside the sound for those who cannot hear it.
+    """
+    return SpectrogramPlayer(sounds, sample_rate=sample_rate, title=title, transcript=transcript, **traits)
