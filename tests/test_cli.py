@@ -1,0 +1,279 @@
+"""The command line: what it writes, what it says, and the exit codes."""
+
+from __future__ import annotations
+
+import errno
+import json
+import string
+
+import numpy as np
+import pytest
+import soundfile
+
+from ldm_lab.cli import generate as cli
+from ldm_lab.cli.main import build_parser, explain, main
+from ldm_lab.errors import CheckpointError, OptionError, PromptError
+
+FAST = ("--model", "tiny", "--seconds", "0.32", "--steps", "1", "--device", "cpu", "-q")
+
+
+def sound(path) -> np.ndarray:
+    audio, rate = soundfile.read(path)
+    assert rate == 16000
+    return audio
+
+
+def test_help_and_version_load_nothing_heavy(shell):
+    code = ("import sys; from ldm_lab.cli import main\n"
+            "try: main(['--help'])\nexcept SystemExit: pass\n"
+            "main(['--version'])\n"
+            "print([m for m in ('torch', 'numpy', 'matplotlib', 'soundfile') if m in sys.modules])")
+    done = shell("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert "generate" in done.stdout and done.stdout.strip().endswith("[]")
+
+
+def test_python_dash_m_is_the_same_command(shell):
+    import ldm_lab
+
+    done = shell("-m", "ldm_lab", "--version")
+    assert (done.returncode, done.stdout) == (0, f"ldm-lab {ldm_lab.__version__}\n")
+
+
+def test_no_command_shows_the_help(lab):
+    done = lab()
+    assert done.code == 2 and "commands:" in done.out
+
+
+def test_a_mistyped_command_names_the_nearest(lab):
+    done = lab("genrate", "rain")
+    assert done.code == 2 and "did you mean 'generate'?" in done.err
+
+
+def test_every_command_has_help():
+    words = build_parser().format_help()
+    assert all(name in words for name in ("generate", "train", "corpus", "metrics", "doctor", "lab", "readme"))
+
+
+# --- generate --------------------------------------------------------------------------------------------------------
+
+
+def test_one_prompt_gives_the_file_named(lab, tmp_path):
+    path = tmp_path / "new folder" / "rain.wav"
+    done = lab("generate", "rain", "-o", path, *FAST[:-1])
+    assert done.code == 0, done.err
+    assert str(path) in done.out and "0.32 s of sound" in done.out
+    assert sound(path).shape == (5120,)
+    assert sorted(path.parent.iterdir()) == [path]
+
+
+def test_several_prompts_give_numbered_files(lab, tmp_path):
+    done = lab("generate", "rain", "a dog, barking!", "-o", tmp_path / "out.flac", *FAST)
+    assert done.code == 0, done.err
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["out-001-rain.flac", "out-002-a-dog-barking.flac"]
+
+
+def test_a_text_file_of_prompts(lab, tmp_path):
+    (tmp_path / "prompts.txt").write_text("rain\n\n  a bell \r\nпоезд\n", encoding="utf-8-sig")
+    done = lab("generate", "--prompts", tmp_path / "prompts.txt", "-o", tmp_path / "sounds", *FAST)
+    assert done.code == 0, done.err
+    names = sorted(path.name for path in (tmp_path / "sounds").iterdir())
+    assert names == ["001-rain.wav", "002-a-bell.wav", "003-sound.wav"]
+
+
+def test_prompts_from_stdin(lab, tmp_path, monkeypatch):
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO("rain\nwind\n"))
+    assert lab("generate", "--prompts", "-", "-o", tmp_path, *FAST).code == 0
+    assert len(list(tmp_path.glob("*.wav"))) == 2
+
+
+def test_same_prompt_and_seed_alone_and_in_company(lab, tmp_path):
+    assert lab("generate", "rain", "wind", "-o", tmp_path / "both.wav", "--seed", "3", "--batch", "2", *FAST).code == 0
+    assert lab("generate", "wind", "-o", tmp_path / "alone.wav", "--seed", "3", *FAST).code == 0
+    assert lab("generate", "wind", "-o", tmp_path / "other.wav", "--seed", "4", *FAST).code == 0
+    alone, both = sound(tmp_path / "alone.wav"), sound(tmp_path / "both-002-wind.wav")
+    assert np.abs(alone - both).max() <= 2 / 32768  # two steps of a 16-bit file
+    assert np.abs(alone - sound(tmp_path / "other.wav")).max() > 0.01
+
+
+def test_options_reach_the_model_and_the_file(lab, tmp_path):
+    path = tmp_path / "x.wav"
+    words = ("--guidance", "2.5", "--sampler", "ddim", "--negative", "music", "--candidates", "2", "--seed", "7")
+    done = lab("generate", "rain", "-o", path, *words, "--dtype", "bfloat16", *FAST)
+    assert done.code == 0, done.err
+    with soundfile.SoundFile(path) as file:
+        settings = json.loads(file.comment)
+    wanted = {"prompt": "rain", "guidance": 2.5, "sampler": "ddim", "negative": "music", "candidates": 2, "seed": 7,
+              "steps": 1, "seconds": 0.32, "dtype": "bfloat16", "model": "tiny"}
+    assert {name: settings[name] for name in wanted} == wanted
+
+
+ODD = ["", " ", "x" * 10_000, "🐕‍🦺 barks 🔊", "\x1b[31mred\x07\x00", "собака лает", "犬が吠える", "../../etc/passwd", "a/b\\c.wav",
+       "con", "CON.txt", "-rf", ".hidden", "=1+1", "<script>", "naïve café", "\n\r\t", "‮evil", "e\u0301" * 300, "A" * 255 + ".wav"]
+
+
+@pytest.mark.parametrize("prompt", ODD)
+def test_no_prompt_can_break_a_file_name(prompt, tmp_path):
+    word = cli.slug(prompt)
+    assert 1 <= len(word) <= 40
+    assert set(word) <= set(string.ascii_lowercase + string.digits + "-") and word[0] != "-"
+    paths = cli.output_paths(tmp_path / "o.wav", [prompt, prompt])
+    assert len(set(paths)) == 2 and all(path.parent == tmp_path and len(path.name) < 80 for path in paths)
+    assert cli.output_paths(tmp_path / "o.wav", [prompt]) == [tmp_path / "o.wav"]
+    assert cli.printable(prompt, 1000).isprintable()
+
+
+def test_numbers_grow_with_the_list(tmp_path):
+    names = [path.name for path in cli.output_paths(tmp_path, ["rain"] * 1000)]
+    assert names[0] == "0001-rain.wav" and names[-1] == "1000-rain.wav" and len(set(names)) == 1000
+
+
+def test_a_slug_ends_at_a_word():
+    assert cli.slug("A small dog barks twice in a large empty hall") == "a-small-dog-barks-twice-in-a-large-empty"
+
+
+def test_quiet_says_nothing(lab, tmp_path):
+    done = lab("generate", "rain", "-o", tmp_path / "x.wav", *FAST)
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+# --- errors and exit codes -------------------------------------------------------------------------------------------
+
+
+def test_no_traceback_unless_asked_for(lab, tmp_path):
+    words = ("generate", "rain", "-o", tmp_path / "x.wav", "--model", "tiny", "--steps", "0")
+    quiet, loud = lab(*words), lab(*words, "--debug")
+    assert quiet.code == loud.code == 2
+    assert quiet.err.startswith("ldm-lab: steps: got 0") and "Traceback" not in quiet.err
+    assert "Traceback" in loud.err and "OptionError" in loud.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_keeps_what_is_done_and_leaves_nothing_half_written(lab, tmp_path, monkeypatch):
+    from ldm_lab.system import AudioLDM
+
+    real, calls = AudioLDM.generate, []
+
+    def interrupted(self, prompts, **options):
+        calls.append(prompts)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, prompts, **options)
+
+    monkeypatch.setattr(AudioLDM, "generate", interrupted)
+    done = lab("generate", "rain", "wind", "hail", "-o", tmp_path / "x.wav", *FAST)
+    assert done.code == 130 and "stopped" in done.err and "Traceback" not in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["x-001-rain.wav"]
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch, tmp_path):
+    monkeypatch.setattr(cli, "read_prompts", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        main(["generate", "rain", "-o", str(tmp_path / "x.wav")])
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OptionError("steps: got 0"), "steps: got 0"),
+        (PromptError("no prompt"), "no prompt"),
+        (CheckpointError("damaged"), "damaged"),
+        (OSError(errno.ENOSPC, "No space left on device", "/x/y.wav"), "disk is full (/x/y.wav)"),
+        (OSError(errno.EACCES, "Permission denied", "/x"), "no permission"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "/x"), "No such file"),
+        (MemoryError(), "not enough memory"),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"), "not enough memory"),
+        (ModuleNotFoundError("No module named 'gt_x'", name="gt_x"), "needs the package 'gt_x'"),
+        (ModuleNotFoundError("No module named 'ldm_lab.x'", name="ldm_lab.x"), None),
+        (ValueError("a bug"), None),
+    ],
+)
+def test_what_an_error_says(error, words):
+    said = explain(error)
+    assert said is None if words is None else words in said
+
+
+# --- train -----------------------------------------------------------------------------------------------------------
+
+
+def test_train_passes_everything_on(lab, tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from ldm_lab.training import run
+
+    seen = {}
+    monkeypatch.setattr(run, "run", lambda recipe, **words: seen.update(words, recipe=recipe) or SimpleNamespace(step=6, seconds=60.0))
+    done = lab("train", "diffusion", "diffusion", "--out", tmp_path / "run", "--resume", "--device", "cpu", "--steps", "6")
+    assert done.code == 0, done.err
+    assert seen["recipe"].name == "diffusion.toml" and seen["recipe"].is_file()
+    wanted = {"task": "diffusion", "out": tmp_path / "run", "resume": True, "device": "cpu", "steps": 6}
+    assert {name: seen[name] for name in wanted} == wanted
+    assert "step 6, 1.0 minutes" in done.out
+
+
+def test_train_knows_its_recipes(lab):
+    done = lab("train", "diffusion", "difusion")
+    assert done.code == 2 and "did you mean 'diffusion'?" in done.err
+
+
+def test_train_refuses_a_part_that_does_not_exist(lab):
+    done = lab("train", "decoder", "diffusion")
+    assert done.code == 2 and "autoencoder" in done.err
+
+
+def test_train_refuses_the_recipe_of_another_part(lab):
+    done = lab("train", "vocoder", "diffusion")
+    assert done.code == 2 and "diffusion" in done.err and "Traceback" not in done.err
+
+
+# --- doctor and lab --------------------------------------------------------------------------------------------------
+
+
+def test_doctor_on_a_healthy_installation(lab, monkeypatch):
+    from ldm_lab import doctor
+
+    monkeypatch.setattr(doctor, "_corpus", lambda: doctor.Check("corpus", doctor.OK, "not looked at here"))
+    done = lab("doctor", "--model", "tiny", "--device", "cpu")
+    assert done.code == 0, done.out + done.err
+    for name in ("python", "torch", "numpy", "device", "threads", "weights", "self-test"):
+        assert f" {name} " in done.out
+    assert "1.00 s of sound" in done.out and "Everything is in place." in done.out
+
+
+def test_doctor_names_what_is_wrong_and_fails(lab, tmp_path, monkeypatch):
+    monkeypatch.setenv("LDM_LAB_ASSETS", str(tmp_path))
+    done = lab("doctor", "--device", "cpu")
+    assert done.code == 1 and "failed" in done.err and "Traceback" not in done.err
+    failed = [line.split()[1] for line in done.out.splitlines() if line.startswith("FAIL")]
+    assert failed == ["corpus", "weights", "self-test"]
+
+
+def test_doctor_survives_a_check_that_breaks():
+    from ldm_lab import doctor
+
+    (check,) = doctor._guard("weights", lambda: 1 / 0)
+    assert (check.status, check.name) == (doctor.FAIL, "weights") and "ZeroDivisionError" in check.detail
+
+
+def test_lab_opens_the_first_lesson(lab, monkeypatch):
+    from types import SimpleNamespace
+
+    from ldm_lab.cli import desk
+
+    seen = []
+    monkeypatch.setattr(desk.subprocess, "run", lambda command: seen.append(command) or SimpleNamespace(returncode=0))
+    monkeypatch.setattr(desk, "find_lesson", lambda name: f"/lessons/{name}")
+    monkeypatch.delenv("NO_BROWSER", raising=False)
+    assert lab("lab").code == 0
+    monkeypatch.setenv("NO_BROWSER", "1")
+    assert lab("lab", "--port", "9999").code == 0
+    assert seen[0][1:] == ["-m", "jupyterlab", "/lessons/00_hear_it.ipynb"]
+    assert seen[1][-2:] == ["--no-browser", "--port=9999"]
+
+
+def test_lab_names_the_lessons_there_are(lab):
+    done = lab("lab", "77_nothing.ipynb")
+    assert done.code == 2 and "77_nothing.ipynb" in done.err and "lessons" in done.err
