@@ -54,10 +54,10 @@ def generate(ldm: AudioLDM, prompts, *, seconds: float | None = None, steps: int
     seconds: 0.1 to 600; cut to the sample. Beyond the length seen in training, overlapping windows are sampled together.
     steps, sampler, guidance: None = the model's defaults (`samplers.SAMPLERS` lists names; guidance 1 = none).
     negative: text to steer away from, one or one for each prompt. candidates: so many are made and ranked by CLAP.
-    seed: one number or one for each prompt. A sound depends on its prompt, seed and candidate number, never on its
-    company: bit for bit on a CPU; on a GPU, whose kernels depend on the batch, to rounding.
+    seed: one number or one for each prompt. A sound depends on its prompt, seed and candidate number, not on its company:
+    alone or in a batch it is the same to rounding (below 1e-5), and bit for bit with batch=1.
     eta, grid, rescale, interval: noise share of DDIM, step grid, guidance rescaling, sigma range with guidance.
-    batch: sounds made at a time (default 1 on a CPU, 16 on a GPU; changes speed and memory).
+    batch: sounds made at a time (None: 4 on a CPU, 16 on a GPU, fewer if they are long); changes speed and memory.
     start: (x, sigmas) to begin from instead of noise; project(x, sigma, items) is applied before each step: the seams
     that editing uses. callback(Step) is called in each step of each batch; progress shows a bar.
 
@@ -67,7 +67,7 @@ def generate(ldm: AudioLDM, prompts, *, seconds: float | None = None, steps: int
     options = check_options(ldm.config, len(asked), seconds=seconds, steps=steps, sampler=sampler, grid=grid,
                             guidance=guidance, negative=negative, candidates=candidates, seed=seed, eta=eta,
                             rescale=rescale, interval=interval)
-    batch = (1 if ldm.device.type == "cpu" else 16) if batch is None else whole("batch", batch, 1, 4096)
+    batch = _default_batch(ldm, options.seconds) if batch is None else whole("batch", batch, 1, 4096)
     items = [Item(p, k, options.seeds[p]) for p in range(len(asked)) for k in range(options.candidates)]
     plan = _plan(ldm, options, items, start)
     clock = Clock(ldm.device)
@@ -110,6 +110,11 @@ def _plan(ldm: AudioLDM, options: Options, items: list[Item], start) -> Plan:
     if x.shape[2] != shape[1]:
         raise OptionError(f"start: got x of {x.shape[2]} latent frames, but seconds = {options.seconds:g} needs {shape[1]}")
     return Plan(items, x, sigmas, shape, samples)
+
+
+def _default_batch(ldm: AudioLDM, seconds: float) -> int:
+    windows = max(1.0, seconds / ldm.config.window_seconds)
+    return max(1, int((4 if ldm.device.type == "cpu" else 16) / windows))
 
 
 def _embed(ldm: AudioLDM, prompt: Prompt) -> Tensor:

@@ -184,7 +184,7 @@ def check_start(start: object, prompts: int, candidates: int, latent: tuple[int,
         want = f"({prompts} or {prompts * candidates}, {latent[0]}, T, {latent[1]})"
         raise OptionError(f"start: got x of shape {tuple(x.shape)}, expected {want}")
     if not torch.isfinite(x).all():
-        raise OptionError("start: x holds NaN or infinite values; check the sound it was made from")
+        raise OptionError("start: x holds NaN or infinity, expected finite numbers; check the sound it was made from")
     if sigmas.ndim != 1 or len(sigmas) < 2 or not bool((sigmas[1:] < sigmas[:-1]).all()) or sigmas[-1] < 0:
         raise OptionError("start: expected sigmas (S + 1,) that fall to a last value >= 0")
     rows = x if len(x) == prompts * candidates else x.repeat_interleave(candidates, dim=0)

@@ -168,8 +168,17 @@ def draw_mel(axis, mel: Tensor, seconds: float, *, title: str = "", config: MelC
     axis.set_xlim(0, seconds)
     axis.set_xlabel("time (s)")
     axis.set_ylabel("frequency (Hz)")
-    axis.set_title(title if len(title) <= 48 else title[:45] + "...", parse_math=False)
+    short = title if len(title) <= 48 else title[:45] + "..."
+    axis.set_title(_drawable(short, axis.title.get_fontproperties()), parse_math=False)
     return image
+
+
+def _drawable(text: str, properties) -> str:
+    """`text` with signs the plot's font lacks (emoji, some scripts) as a box, instead of a warning for each."""
+    from matplotlib.font_manager import findfont, get_font
+
+    font = get_font(findfont(properties))
+    return "".join(sign if font.get_char_index(ord(sign)) else "\u25a1" for sign in text)
 
 
 def wav_bytes(audio: np.ndarray, sample_rate: int) -> bytes:
