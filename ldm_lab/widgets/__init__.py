@@ -6,10 +6,15 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+
+from ldm_lab.result import register_display
 
 _NAMES = {
     "SpectrogramPlayer": "ldm_lab.widgets.spectrogram_player",
     "player": "ldm_lab.widgets.spectrogram_player",
+    "PromptStudio": "ldm_lab.widgets.studio",
+    "describe": "ldm_lab.widgets.transcript",
 }
 
 __all__ = [*_NAMES]
@@ -19,6 +24,14 @@ def __getattr__(name: str):
     if name not in _NAMES:
         raise AttributeError(f"module 'ldm_lab.widgets' has no attribute {name!r}")
     return getattr(importlib.import_module(_NAMES[name]), name)
+
+
+def _show(result):
+    return importlib.import_module("ldm_lab.widgets.show").show(result)
+
+
+if all(importlib.util.find_spec(package) for package in ("anywidget", "ipywidgets", "PIL")):
+    register_display(_show)  # without them a Result keeps its plain players
 
 
 def __dir__() -> list[str]:
