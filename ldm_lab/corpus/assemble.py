@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,8 +18,16 @@ from ldm_lab.corpus.table import SAMPLE_RATE, Clip, check_clip, table_text
 _log = logging.getLogger(__name__)
 SHORTEST_S = 0.1
 REENCODED = ("music", "ambience", "nature")
+AT_MOST: tuple[tuple[str, int], ...] = ((r"A guitar strumming", 4), (r"Ancient style instrumental", 80), (r"A man speaks in Russian", 50))
+"""Captions of which a source gives many near-alike clips: how many clips of one caption are kept (by hash of the name)."""
 MIXES = {"train": (170, 90), "valid": (18, 12), "test": (28, 16)}
 _LETTER = {"rendered": "r", "synthesised": "s", "mixed": "m"}
+
+
+def _group(row: dict[str, str]) -> str:
+    """The survey's key (folder and stem without digits); OpenSFX numbers unrelated sounds, so there the whole name counts."""
+    number = re.search(r"opensfx.*(sfx_\d+)", row["path_in_package"])
+    return f"rec-open{number[1]}" if number else f"rec-{row['recording']}"
 
 
 def recorded_clip(row: dict[str, str], ogg: bytes) -> tuple[Clip, bytes] | None:
@@ -35,7 +44,7 @@ def recorded_clip(row: dict[str, str], ogg: bytes) -> tuple[Clip, bytes] | None:
     file = row["file"] if category == row["category"] else f"{category}/{name.replace(row['category'], category)}"
     clip = Clip(
         file=file, category=category, captions=captions.paraphrases(caption), seconds=len(wav) / SAMPLE_RATE, split="",
-        group=f"rec-{row['recording']}", kind="recorded", attributes=captions.attributes_of(caption, category, row["package"]),
+        group=_group(row), kind="recorded", attributes=captions.attributes_of(caption, category, row["package"]),
         licence=captions.spdx(row["licence"]), copyright=row["copyright"].strip() or f"the authors of {row['package']}",
         package=row["package"], path_in_package=row["path_in_package"], start_s=float(row["start_s"]),
         caption_source=row["caption_source"] if caption == row["caption"] else "corrected", transcript=row["transcript"], sha256=sha256(ogg),
@@ -74,6 +83,19 @@ def regroup(clips: list[Clip], wavs: list[np.ndarray]) -> tuple[list[Clip], list
     return [clip.with_(group=group) for clip, group in zip(clips, joined, strict=True)], pairs
 
 
+def thin(clips: list[Clip]) -> list[Clip]:
+    """Drop clips over `AT_MOST` per caption; which ones is decided by the hash of the file name."""
+    out = []
+    for clip in clips:
+        most = next((most for pattern, most in AT_MOST if re.match(pattern, clip.caption)), None)
+        if most is not None:
+            rivals = sorted((sha256(c.file.encode()), c.file) for c in clips if c.caption == clip.caption)
+            if clip.file not in {name for _, name in rivals[:most]}:
+                continue
+        out.append(clip)
+    return out
+
+
 def assemble(recorded: Iterable[tuple[dict[str, str], bytes]], out: Path) -> list[Clip]:
     """Build the whole corpus into the folder `out` from (survey row, Ogg bytes) of cut recordings; returns the clips."""
     sounds: dict[str, bytes] = {}
@@ -86,6 +108,7 @@ def assemble(recorded: Iterable[tuple[dict[str, str], bytes]], out: Path) -> lis
     _log.info("%d recordings", len(real))
     real, pairs = regroup(real, [decode_ogg(sounds[clip.file]) for clip in real])
     _log.info("%d near-duplicate pairs joined", len(pairs))
+    real = thin(real)
     taken: dict[str, int] = {}
     grown = []
     for clip, ogg, count in make_all(_named([*render.plan(), *synth.plan(), *speak.plan()], taken)):
@@ -99,7 +122,7 @@ def assemble(recorded: Iterable[tuple[dict[str, str], bytes]], out: Path) -> lis
     clips.sort(key=lambda clip: clip.file)
     for clip in clips:
         check_clip(clip)
-    sizes = write_zips(sounds, out)
+    sizes = write_zips({clip.file: sounds[clip.file] for clip in clips}, out)
     write_atomic(out / "clips.csv", table_text(clips).encode())
     _log.info("%d clips, %.2f h, %.1f MB", len(clips), sum(clip.seconds for clip in clips) / 3600, sum(sizes.values()) / 1e6)
     return clips

@@ -34,7 +34,7 @@ _GUNS = {
     "impact": "A bullet hitting something",
 }  # fmt: skip
 _RELOADS = {"nail": "nail gun", "smg": "submachine gun", "sniper": "sniper rifle", "laser": "laser gun", "rocket": "rocket launcher", "grenade": "grenade launcher"}
-_NAMES_SEX = re.compile(r"(fe)?male|(?<![a-z])(wo)?m[ae]n(?![a-z])|girl|boy|lady|guy", re.IGNORECASE)
+_NAMES_SEX = re.compile(r"_[fm]_|(fe)?male|(?<![a-z])(wo)?m[ae]n(?![a-z])|girl|boy|lady|guy", re.IGNORECASE)
 _NAMED_SPEAKERS = ("festvox-ru",)
 _VERBS = {
     "barking": "barks", "neighing": "neighs", "bleating": "bleats", "mooing": "moos", "buzzing": "buzzes", "croaking": "croaks",

@@ -123,14 +123,15 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def write_zips(sounds: Mapping[str, bytes], folder: Path) -> dict[str, int]:
-    """One stored zip per category from `{"category/name.ogg": bytes}`; returns the size of each in bytes."""
+    """One zip per category from `{"category/name.ogg": bytes}`; returns the size of each in bytes."""
     sizes = {}
     for category in CATEGORIES:
         names = sorted(name for name in sounds if name.startswith(category + "/"))
         buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
             for name in names:
                 info = zipfile.ZipInfo(name.split("/", 1)[1], _ZIP_TIME)
+                info.compress_type = zipfile.ZIP_DEFLATED  # each file repeats the encoder's 3 KB of code books: 7 % less in all
                 info.external_attr = 0o644 << 16
                 archive.writestr(info, sounds[name])
         write_atomic(folder / f"{category}.zip", buffer.getvalue())

@@ -137,7 +137,7 @@ def deal(clips: Sequence[Clip]) -> dict[str, str]:
                     continue
                 if count >= share * clips_all and seconds >= share * 0.7 * seconds_all:
                     break
-                if seconds + length > share * 1.6 * seconds_all + 4:
+                if seconds + length > share * 2 * seconds_all + 6:
                     continue
                 left[group] = name
                 count, seconds = count + len(members), seconds + length
