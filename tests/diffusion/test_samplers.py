@@ -58,7 +58,7 @@ def test_ddim_alpha_bar_form_equals_sigma_form(kind, eta, steps):
     assert (x_to_z(x, sigmas[-1]) - expected).abs().max() < 1e-13 * max(1, steps / 30)
 
 
-@pytest.mark.parametrize("steps", [1, 7, 30, 999])
+@pytest.mark.parametrize("steps", [1, 7, 30])
 @pytest.mark.parametrize("kind", ["leading", "karras"])
 def test_ddim_without_noise_is_euler(steps, kind):
     sigmas = grid(SCHEDULE, steps, kind)
