@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,12 +11,11 @@ import numpy as np
 
 from ldm_lab.corpus import captions, mix, render, speak, splits, synth
 from ldm_lab.corpus.make import make_all, make_clip
-from ldm_lab.corpus.pack import decode_ogg, encode_ogg, quality_of, sha256, write_atomic, write_zips
+from ldm_lab.corpus.pack import decode_ogg, encode_ogg, encode_recording, quality_of, sha256, write_atomic, write_zips
 from ldm_lab.corpus.table import SAMPLE_RATE, Clip, check_clip, table_text
 
 _log = logging.getLogger(__name__)
 SHORTEST_S = 0.1
-REENCODED = ("music", "ambience", "nature")
 AT_MOST: tuple[tuple[str, int], ...] = ((r"A guitar strumming", 4), (r"Ancient style instrumental", 80), (r"A man speaks in Russian", 50))
 """Captions of which a source gives many near-alike clips: how many clips of one caption are kept (by hash of the name)."""
 MIXES = {"train": (170, 90), "valid": (18, 12), "test": (28, 16)}
@@ -37,9 +35,7 @@ def recorded_clip(row: dict[str, str], ogg: bytes) -> tuple[Clip, bytes] | None:
     if fixed is None or len(wav) < SHORTEST_S * SAMPLE_RATE:
         return None
     caption, category = fixed
-    if category in REENCODED:
-        smaller = encode_ogg(wav, quality=quality_of(category))
-        ogg = smaller if len(smaller) < len(ogg) else ogg
+    ogg = encode_recording(ogg, category)
     name = row["file"].split("/")[1]
     file = row["file"] if category == row["category"] else f"{category}/{name.replace(row['category'], category)}"
     clip = Clip(
@@ -126,11 +122,3 @@ def assemble(recorded: Iterable[tuple[dict[str, str], bytes]], out: Path) -> lis
     write_atomic(out / "clips.csv", table_text(clips).encode())
     _log.info("%d clips, %.2f h, %.1f MB", len(clips), sum(clip.seconds for clip in clips) / 3600, sum(sizes.values()) / 1e6)
     return clips
-
-
-def by_category(clips: Iterable[Clip]) -> dict[str, list[Clip]]:
-    """Clips listed by category."""
-    out: dict[str, list[Clip]] = defaultdict(list)
-    for clip in clips:
-        out[clip.category].append(clip)
-    return dict(out)

@@ -95,8 +95,7 @@ def paraphrases(caption: str) -> tuple[str, ...]:
     if other is None:
         if re.search(r"\b(sound|effect|noise|ambience|music|loop|melody|jingle|says|speaks|sings|shouts)\b", caption):
             return (caption,)
-        head = caption[0].lower() + caption[1:] if not re.match(r"^[A-Z][A-Z0-9]|^(The|An|A) [A-Z]|^3D", caption) else caption[0].lower() + caption[1:]
-        other = f"The sound of {head}"
+        other = f"The sound of {caption[0].lower()}{caption[1:]}"
     return (caption, other)
 
 

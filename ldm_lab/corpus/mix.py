@@ -37,7 +37,7 @@ def _small(caption: str) -> str:
 def _usable(clip: Clip) -> bool:
     """Only clear single events with short plain captions make a mix whose caption stays readable."""
     return (
-        clip.kind != "mixed" and 0.25 <= clip.seconds and len(clip.captions[0]) <= 48 and "," not in clip.captions[0]
+        clip.kind != "mixed" and clip.seconds >= 0.25 and len(clip.captions[0]) <= 48 and "," not in clip.captions[0]
         and not re.search(r"\b(and|then|while|dying|pain|playing|says|beats per minute)\b", clip.captions[0])
     )  # fmt: skip
 

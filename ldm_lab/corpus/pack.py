@@ -18,6 +18,8 @@ from ldm_lab.corpus.table import CATEGORIES, SAMPLE_RATE
 VORBIS_QUALITY = {"music": 0.2, "ambience": 0.2, "nature": 0.2, "instrument": 0.2}
 """Vorbis quality (0-1) of categories with long clips; every other category uses `DEFAULT_QUALITY`."""
 DEFAULT_QUALITY = 0.3
+REENCODED = ("music", "ambience", "nature")
+"""Categories whose recordings are encoded a second time, at `VORBIS_QUALITY`, because they hold most of the seconds."""
 PEAK = 0.9
 _BLOCK = 8192
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
@@ -75,6 +77,14 @@ def encode_ogg(wav: np.ndarray, *, quality: float) -> bytes:
         for at in range(0, len(wav), _BLOCK):  # one long write overflows the encoder's stack
             file.write(wav[at : at + _BLOCK])
     return fix_serial(buffer.getvalue())
+
+
+def encode_recording(ogg: bytes, category: str) -> bytes:
+    """The bytes a cut recording is packed as: categories of long clips are encoded once more where that is smaller."""
+    if category not in REENCODED:
+        return ogg
+    smaller = encode_ogg(decode_ogg(ogg), quality=quality_of(category))
+    return smaller if len(smaller) < len(ogg) else ogg
 
 
 def decode_ogg(ogg: bytes) -> np.ndarray:

@@ -98,10 +98,12 @@ class Corpus:
         folder = cache_folder() / "corpus" / self.digest[:16]
         sound, offsets = folder / "sound.npy", folder / "offsets.npy"
         try:
-            return np.load(sound, mmap_mode="r"), np.load(offsets)
-        except (OSError, ValueError):
-            pass
-        return self._decode_all(sound, offsets)
+            whole, starts = np.load(sound, mmap_mode="r"), np.load(offsets)
+        except (OSError, ValueError, EOFError):
+            return self._decode_all(sound, offsets)
+        if len(starts) != len(self.clips) + 1 or starts[-1] != len(whole):
+            return self._decode_all(sound, offsets)
+        return whole, starts
 
     def _decode_all(self, sound: Path, offsets: Path) -> tuple[np.ndarray, np.ndarray]:
         parts = [np.round(np.clip(decode_ogg(self.ogg(clip, check=True)), -1, 1) * 32767).astype(np.int16) for clip in self.clips]

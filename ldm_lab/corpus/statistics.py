@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 
-from ldm_lab.corpus.pack import write_atomic
 from ldm_lab.corpus.reader import Corpus, open_corpus
 from ldm_lab.corpus.table import CATEGORIES, KINDS, SAMPLE_RATE, SPLITS, Clip
 
@@ -75,11 +72,3 @@ def _silence(corpus: Corpus) -> dict[str, float]:
         "share": round(total[0] / max(1, total[1]), 4),
         **{name: round(silent / max(1, frames), 4) for name, (silent, frames) in counts.items()},
     }
-
-
-def write_stats(corpus: Corpus | None = None) -> dict:
-    """Write `stats.json` into the corpus folder; returns what was written."""
-    corpus = corpus or open_corpus()
-    counted = stats(corpus)
-    write_atomic(Path(corpus.folder) / "stats.json", (json.dumps(counted, indent=1) + "\n").encode())
-    return counted
