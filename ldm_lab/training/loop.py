@@ -77,6 +77,8 @@ def train(task: Task, config: TrainConfig, out: Path, *, resume: bool = False, d
     out = Path(out)
     for module in task.modules.values():
         module.to(device, memory_format=torch.channels_last if config.channels_last else torch.preserve_format)
+        if config.compile:  # in place, so that names of weights stay; pays on GPUs, costs minutes on CPUs
+            module.compile()
     state = new_state(task, config)
     if resume:
         load_state(state, out)

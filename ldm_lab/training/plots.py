@@ -1,10 +1,14 @@
-"""Pictures that training writes beside its numbers."""
+"""Pictures and sounds that training writes beside its numbers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from torch import Tensor
+
+from ldm_lab.audio.io import save
+from ldm_lab.audio.mel import griffin_lim
+from ldm_lab.config import MelConfig
 
 
 def save_mels(path: Path, *rows_of_mels: Tensor, rows: tuple[str, ...]) -> None:
@@ -20,3 +24,9 @@ def save_mels(path: Path, *rows_of_mels: Tensor, rows: tuple[str, ...]) -> None:
             axis.set_xticks([]), axis.set_yticks([])
         line[0].set_ylabel(label)
     figure.savefig(path, dpi=80)
+
+
+def save_sounds(folder: Path, mels: Tensor, config: MelConfig, *, name: str) -> None:
+    """mels (count, T, M) as ``name-0.wav``, ...: by Griffin-Lim, so that no vocoder is needed to hear progress."""
+    for index, wav in enumerate(griffin_lim(mels, config)):
+        save(folder / f"{name}-{index}.wav", wav.clamp(-1.0, 1.0), config.sample_rate)

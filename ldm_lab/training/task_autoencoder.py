@@ -20,7 +20,7 @@ from ldm_lab.models.autoencoder import Autoencoder
 from ldm_lab.models.discriminators import PatchDiscriminator, hinge_d, hinge_g
 from ldm_lab.rng import Rng
 from ldm_lab.training.data import Windows, corpus_sounds, fixed_windows, folder_sounds
-from ldm_lab.training.plots import save_mels
+from ldm_lab.training.plots import save_mels, save_sounds
 from ldm_lab.training.recipe import TrainConfig
 
 
@@ -116,5 +116,6 @@ class AutoencoderTask:
         error = (rebuilt - self.valid).abs()
         loud = self.valid.amax(dim=-1) > -7.0  # a frame is silent if no mel exceeds e^-7 (about -61 dB)
         save_mels(folder / "mels.png", self.valid[:6], rebuilt[:6], rows=("real", "reconstructed"))
+        save_sounds(folder, rebuilt[:3], self.config.mel, name="reconstructed")
         return {"valid_l1": error.mean().item(), "valid_l1_loud": error[loud].mean().item(),
                 "valid_kl": sum(kl) / len(kl)}

@@ -27,7 +27,7 @@ from ldm_lab.models.unet import UNet
 from ldm_lab.rng import Rng
 from ldm_lab.training.data import corpus_sounds, folder_sounds
 from ldm_lab.training.latents import Latents, cached_latents
-from ldm_lab.training.plots import save_mels
+from ldm_lab.training.plots import save_mels, save_sounds
 from ldm_lab.training.recipe import TrainConfig
 
 CONDITIONS = ("audio", "text", "both")
@@ -160,6 +160,7 @@ class DiffusionTask:
         text = self._embed_text(list(VALID_PROMPTS))
         score = (self.clap.to(device).encode_mel(mel.to(device)).cpu() * text).sum(1).mean().item()
         save_mels(folder / "prompts.png", mel, rows=("generated",))
+        save_sounds(folder, mel, self.config.mel, name="prompt")
         return {"valid_loss": torch.cat(losses).mean().item(), "clap_score": score}
 
     def _generate(self, prompts: list[str], device: torch.device) -> Tensor:
