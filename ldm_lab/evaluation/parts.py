@@ -131,7 +131,7 @@ def clap(ldm: AudioLDM, test: Windows, paraphrases: list[Mapping[str, str]], *, 
     names = np.array(categories)
     figures["zero_shot_accuracy"] = statistics.bootstrap(
         lambda i: zero_shot(audio[torch.from_numpy(i)], names[i].tolist(), classes)["accuracy"], len(test), seed=seed,
-        groups=test.column("group"), resamples=400)
+        groups=test.column("group"))
     prompts, wanted = encode([row["prompt"] for row in paraphrases]), np.array([row["category"] for row in paraphrases])
     known = np.flatnonzero(np.isin(wanted, names))
     for key in ("hit1", "precision"):
@@ -139,7 +139,7 @@ def clap(ldm: AudioLDM, test: Windows, paraphrases: list[Mapping[str, str]], *, 
             rows = known[i]
             return paraphrase_scores(audio, categories, prompts[torch.from_numpy(rows)], wanted[rows].tolist())[key]
 
-        figures[f"paraphrase_{key}"] = statistics.bootstrap(statistic, len(known), seed=seed, resamples=400)
+        figures[f"paraphrase_{key}"] = statistics.bootstrap(statistic, len(known), seed=seed)
     chance = paraphrase_scores(audio, categories, prompts[torch.from_numpy(known)], wanted[known].tolist())["chance"]
     facts = {"sounds": len(test), "texts": len(texts), "paraphrases": len(known), "paraphrase_chance": round(chance, 4),
              "zero_shot_chance": round(1 / len(classes), 4), "r1_chance": round(float(hits.float().mean()), 4)}
