@@ -118,7 +118,7 @@ def test_wordpiece_tokenizer_from_json():
 
 @pytest.mark.parametrize("text", ["", "{", "{}", "not json"])
 def test_a_damaged_tokenizer_is_refused(text):
-    with pytest.raises(CheckpointError, match="tokenizer.json"):
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
         WordPieceTokenizer(text, 1000)
 
 
