@@ -1,6 +1,11 @@
 """The loop: an interrupted run equals an uninterrupted one bit for bit, damage is noticed, NaN stops with names."""
 
+import errno
 import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +16,8 @@ from ldm_lab.config import preset
 from ldm_lab.errors import ConfigError, TrainingError
 from ldm_lab.training.loop import learning_rate, train
 from ldm_lab.training.recipe import TrainConfig, read_recipe
+from ldm_lab.training.run import export
+from ldm_lab.training.state import save_state
 from ldm_lab.training.task_autoencoder import AutoencoderOptions, AutoencoderTask
 
 
@@ -109,3 +116,62 @@ def test_recipe_errors(tmp_path, text, message):
     (tmp_path / "r.toml").write_text(text)
     with pytest.raises(ConfigError, match=message):
         read_recipe(tmp_path / "r.toml")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+import torch
+from test_loop import task, train
+from dataclasses import replace
+
+torch.set_num_threads(int(sys.argv[4]))
+built, config = task(sys.argv[1])
+good = built.batch
+def batch(step):
+    if step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return good(step)
+built.batch = batch
+train(built, replace(config, save_minutes=0.0), Path(sys.argv[2]), progress=False)
+"""
+
+
+def test_a_killed_run_goes_on_exactly(sounds, tmp_path):
+    """SIGKILL while the next batch is being made: whatever was saved last is whole, and going on ends at equal weights."""
+    threads = str(torch.get_num_threads())
+    done = subprocess.run([sys.executable, "-c", KILLED, str(sounds), str(tmp_path / "run"),
+                           str(Path(__file__).parent), threads], capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    saved = sorted(p.name for p in (tmp_path / "run").glob("step-*"))
+    assert saved and "step-00000006" not in saved
+    built, config = task(sounds)
+    resumed = train(built, config, tmp_path / "run", resume=True, progress=False)
+    built, config = task(sounds)
+    whole = train(built, config, tmp_path / "whole", progress=False)
+    assert all(torch.equal(value, weights(resumed)[key]) for key, value in weights(whole).items())
+
+
+def test_a_full_disk_leaves_the_last_state(sounds, tmp_path, monkeypatch):
+    built, config = task(sounds)
+    state = train(built, config, tmp_path, progress=False, stop_after=1)
+    state.step = 2
+
+    def full(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ldm_lab.training.state.write_json", full)
+    with pytest.raises(OSError, match="No space"):
+        save_state(state, tmp_path, keep=2)
+    assert [p.name for p in tmp_path.glob("*step-*")] == ["step-00000001"] and not list(tmp_path.glob(".saving-*"))
+
+
+def test_shipped_weights_start_a_new_run(sounds, tmp_path):
+    built, config = task(sounds)
+    state = train(built, config, tmp_path / "first", progress=False, stop_after=2)
+    export(built, state, tmp_path / "weights")
+    again, _ = task(sounds, start=str(tmp_path / "weights"))
+    for key, value in state.ema.shadow["autoencoder"].items():
+        assert torch.equal(again.model.state_dict()[key], value), key
+    assert not (tmp_path / "weights" / "discriminator.safetensors").exists()
