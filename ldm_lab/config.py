@@ -59,6 +59,8 @@ class VocoderConfig:
     resblock_kernels: tuple[int, ...] = (3, 7, 11)
     resblock_dilations: tuple[tuple[int, ...], ...] = ((1, 3, 5), (1, 3, 5), (1, 3, 5))
     istft_n_fft: int = 0  # 0 = plain HiFi-GAN; otherwise the last upsampling is an inverse STFT (iSTFTNet)
+    draft_iterations: int = 0  # > 0: the inverse-STFT head corrects a rough Griffin-Lim sound instead of starting at nothing
+    match_steps: int = 0  # > 0: the result's mel bands are scaled that many times to what the mel asked for
 
     @property
     def hop_length(self) -> int:
@@ -206,7 +208,8 @@ LAB = ModelConfig(
     name="lab",
     autoencoder=AutoencoderConfig(widths=(32, 64, 128), blocks=1, latent_channels=16, patch=2, groups=8,
                                   mel_mean=-6.0, mel_std=3.0),
-    vocoder=VocoderConfig(channels=192, resblock="2", resblock_kernels=(3, 7), resblock_dilations=((1, 3), (1, 3))),
+    vocoder=VocoderConfig(channels=256, rates=(2,), kernels=(4,), resblock_kernels=(3, 7),
+                          resblock_dilations=((1, 3), (1, 3)), istft_n_fft=320, draft_iterations=4, match_steps=1),
     clap=ClapConfig(embed_dim=256),
     unet=UNetConfig(latent_channels=16, widths=(96, 160, 224), blocks=2, attention=(False, True, True),
                     head_channels=32, cond_dim=256, groups=16, attentions=1),

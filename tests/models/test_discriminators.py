@@ -1,5 +1,7 @@
 """Discriminators: shapes, losses against hand calculation, gradients that reach where they should."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -25,7 +27,7 @@ def test_patch_shapes(norm, frames):
     judge = PatchDiscriminator(width=8, layers=3, norm=norm)
     logits = judge(Rng(0).randn((2, frames, 64), "mel"))
     assert logits.shape[:2] == (2, 1)
-    assert logits.shape[2] == frames // 8 - 2 and logits.shape[3] == 64 // 8 - 2
+    assert logits.shape[2:] == (frames // 8 - 2, 64 // 8 - 2)
 
 
 def test_patch_sees_seventy_cells():
@@ -80,7 +82,7 @@ def test_least_squares_by_hand():
 
 @pytest.mark.parametrize("samples", [1024, 1237])
 @pytest.mark.parametrize(
-    "judge, parts",
+    ("judge", "parts"),
     [
         (MultiPeriodDiscriminator(periods=(2, 3, 5), widths=SMALL), 3),
         (MultiScaleDiscriminator(scales=2, widths=SMALL), 2),
@@ -91,7 +93,9 @@ def test_waveform_judges(judge, parts, samples):
     verdicts = judge(wav)
     assert len(verdicts) == parts
     for logits, maps in verdicts:
-        assert logits.shape[0] == 2 and logits.ndim == 2 and len(maps) == len(SMALL) + 1
+        assert logits.shape[0] == 2
+        assert logits.ndim == 2
+        assert len(maps) == len(SMALL) + 1
     least_squares_g(verdicts).backward()
     assert (wav.grad.abs() > 0).float().mean() > 0.9  # every part of the waveform is heard
 
@@ -110,7 +114,7 @@ def test_published_sizes():
     with torch.device("meta"):
         periods = MultiPeriodDiscriminator()
     widths = (1, 32, 128, 512, 1024, 1024)
-    one = sum(5 * a * b + 2 * b for a, b in zip(widths[:-1], widths[1:])) + 3 * 1024 + 2  # weight norm: a gain a row
+    one = sum(5 * a * b + 2 * b for a, b in itertools.pairwise(widths)) + 3 * 1024 + 2  # weight norm: a gain a row
     assert sum(p.numel() for p in periods.parameters()) == 5 * one
 
 
@@ -120,7 +124,8 @@ def test_feature_matching_moves_only_the_fake():
     fake = Rng(1).randn((1, 400), "fake").requires_grad_()
     loss = feature_matching(judge(real), judge(fake))
     loss.backward()
-    assert real.grad is None and fake.grad.abs().sum() > 0
+    assert real.grad is None
+    assert fake.grad.abs().sum() > 0
     assert feature_matching(judge(real), judge(real)).item() == 0.0
 
 

@@ -42,7 +42,8 @@ def test_raw_has_thirty_two_samples_more(frames):
     model, mel = _random(Vocoder(TINY)), _mel(frames=frames)
     with torch.no_grad():
         raw, wav = model(mel, raw=True), model(mel)
-    assert raw.shape == (2, 160 * frames + 32) and wav.shape == (2, 160 * frames)
+    assert raw.shape == (2, 160 * frames + 32)
+    assert wav.shape == (2, 160 * frames)
     assert torch.equal(raw[:, : 160 * frames], wav)
 
 
@@ -129,7 +130,7 @@ def test_items_do_not_mix():
 
 
 @pytest.mark.parametrize(
-    "bad, word",
+    ("bad", "word"),
     [
         (dict(resblock="3"), "resblock"),
         (dict(kernels=(16, 16, 8, 4)), "kernel a rate"),
