@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ldm_lab.checkpoint.parts import save_part
 from ldm_lab.cli import generate as cli
 from ldm_lab.cli.main import build_parser, explain, main
 from ldm_lab.errors import CheckpointError, OptionError, PromptError
@@ -52,7 +53,7 @@ def test_a_mistyped_command_names_the_nearest(lab):
 
 def test_every_command_has_help():
     words = build_parser().format_help()
-    assert all(name in words for name in ("generate", "train", "corpus", "metrics", "doctor", "lab", "readme"))
+    assert all(name in words for name in ("generate", "doctor", "lab", "corpus", "train", "assemble", "measure", "report"))
 
 
 # --- generate --------------------------------------------------------------------------------------------------------
@@ -227,6 +228,137 @@ def test_train_refuses_a_part_that_does_not_exist(lab):
 def test_train_refuses_the_recipe_of_another_part(lab):
     done = lab("train", "vocoder", "diffusion")
     assert done.code == 2 and "diffusion" in done.err and "Traceback" not in done.err
+
+
+def test_assemble_makes_a_model_of_trained_parts(lab, tiny, tmp_path):
+    import ldm_lab
+    from ldm_lab.checkpoint import save_model
+
+    model = save_model(tiny, tmp_path / "model")
+    other = ldm_lab.AudioLDM.from_preset("tiny", seed=1)
+    save_part(other.vocoder, tmp_path / "run" / "weights", "vocoder")
+    done = lab("assemble", "--vocoder", tmp_path / "run", "--out", model, "--model", "tiny")
+    assert done.code == 0 and "vocoder put in place" in done.out, done.err
+    got = ldm_lab.load(model, device="cpu")
+    name, weight = next(iter(other.vocoder.state_dict().items()))
+    assert np.allclose(got.vocoder.state_dict()[name], weight, atol=1e-2)
+    name, weight = next(iter(tiny.unet.state_dict().items()))
+    assert np.allclose(got.unet.state_dict()[name], weight, atol=1e-2)
+
+
+def test_assemble_needs_a_part(lab, tmp_path):
+    done = lab("assemble", "--out", tmp_path)
+    assert done.code == 2 and "at least one part" in done.err
+
+
+# --- corpus ----------------------------------------------------------------------------------------------------------
+
+
+def test_corpus_stats_are_those_of_the_table(lab):
+    from ldm_lab.corpus import open_corpus
+
+    done = lab("corpus", "stats", "--json")
+    assert done.code == 0, done.err
+    counted, clips = json.loads(done.out), open_corpus().clips
+    assert counted["clips"] == len(clips)
+    assert counted["hours"] == pytest.approx(sum(clip.seconds for clip in clips) / 3600, abs=1e-3)
+    shown = lab("corpus", "stats").out
+    assert all(name in shown for name in ("animal", "weapon", "licence", f"{len(clips)} clips"))
+
+
+def test_corpus_verify_tells_sound_from_damage(lab, tmp_path, monkeypatch):
+    done = lab("corpus", "verify", "--hashes-only")
+    assert done.code == 0 and "0 damaged" in done.out, done.err
+
+    from ldm_lab.corpus import corpus_folder
+
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    for path in corpus_folder().iterdir():
+        if path.suffix in (".zip", ".csv"):
+            (folder / path.name).symlink_to(path)
+    whole = (folder / "synth.zip").read_bytes()
+    (folder / "synth.zip").unlink()
+    (folder / "synth.zip").write_bytes(whole[:2000] + bytes([whole[2000] ^ 1]) + whole[2001:])
+    monkeypatch.setenv("LDM_LAB_ASSETS", str(tmp_path))
+    done = lab("corpus", "verify", "--hashes-only")
+    assert done.code == 1 and "1 damaged" in done.out and "synth/" in done.out, done.out + done.err
+
+
+def test_corpus_verify_and_build_pass_everything_on(lab, tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    import ldm_lab.corpus
+
+    seen = {}
+
+    def verify(sample, seed, progress):
+        progress(SimpleNamespace(status="match", file="animal/dog.ogg"))
+        keep = lambda path: seen.update(saved=path, sample=sample, seed=seed)
+        return SimpleNamespace(ok=False, summary=lambda: "one mismatch", save=keep)
+
+    def build(out, **options):
+        seen.update(options, out=out)
+        return SimpleNamespace(failed={}, summary=lambda: "built")
+
+    monkeypatch.setattr(ldm_lab.corpus, "verify", verify)
+    monkeypatch.setattr(ldm_lab.corpus, "build", build)
+    done = lab("corpus", "verify", "--sample", "3", "--seed", "5", "--report", tmp_path / "r.json")
+    assert done.code == 1 and "animal/dog.ogg" in done.out and "one mismatch" in done.out
+    assert (seen["sample"], seen["seed"], seen["saved"]) == (3, 5, tmp_path / "r.json")
+    done = lab("corpus", "build", "--out", tmp_path / "pack", "--only", "animal", "--workers", "1")
+    assert done.code == 0 and "built" in done.out
+    assert (seen["out"], seen["only"], seen["workers"]) == (tmp_path / "pack", "animal", 1)
+
+
+def test_corpus_needs_a_job(lab):
+    assert lab("corpus").code == 2
+    assert "did you mean 'verify'?" in lab("corpus", "verfy").err
+
+
+# --- measure and report ----------------------------------------------------------------------------------------------
+
+
+def test_measure_passes_everything_on(lab, tmp_path, monkeypatch):
+    import ldm_lab.evaluation.lab as bench
+
+    seen = {}
+    monkeypatch.setattr(bench, "measure", lambda *words, **options: seen.update(options, words=words) or {"format": 1, "parts": {}})
+    out = tmp_path / "metrics.json"
+    done = lab("measure", "clap", "speed", "--model", "lab", "--out", out, "--prompts", "7", "--seed", "2", "-q")
+    assert done.code == 0, done.err
+    assert seen["words"] == ("lab", out, ["clap", "speed"])
+    assert (seen["prompts"], seen["seed"], seen["keep"], seen["progress"]) == (7, 2, None, False)
+    assert lab("measure", "-q").code == 0 and seen["words"] == ("lab", None, bench.PARTS)
+
+
+def test_measure_knows_its_parts(lab):
+    done = lab("measure", "clip")
+    assert done.code == 2 and "did you mean 'clap'?" in done.err
+
+
+def test_the_readme_says_what_was_measured(root):
+    """The table between the markers is the one made from metrics.json, and the figures belong to the shipped weights."""
+    from ldm_lab.evaluation.lab import read_metrics, stale
+    from ldm_lab.evaluation.report import between_markers, metrics_table
+
+    folder = root / "assets" / "checkpoints" / "lab"
+    metrics = read_metrics(folder / "metrics.json")
+    assert stale(metrics, folder) == [], "measured with other weights: run ldm-lab measure, then ldm-lab report"
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    assert readme == between_markers(readme, metrics_table(metrics)), "run ldm-lab report"
+
+
+def test_report_refuses_figures_of_other_weights(lab, tiny, tmp_path):
+    from ldm_lab.checkpoint import save_model
+
+    model = save_model(tiny, tmp_path / "model")
+    entry = {"weights": {"clap.safetensors": "0" * 64}, "figures": {}, "facts": {}}
+    (model / "metrics.json").write_text(json.dumps({"format": 1, "model": "tiny", "parts": {"clap": entry}}))
+    (tmp_path / "README.md").write_text("<!-- metrics:start -->\n<!-- metrics:end -->\n")
+    done = lab("report", "--model", model, "--readme", tmp_path / "README.md")
+    assert done.code == 2 and "ldm-lab measure clap" in done.err
+    assert (tmp_path / "README.md").read_text() == "<!-- metrics:start -->\n<!-- metrics:end -->\n"
 
 
 # --- doctor and lab --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`ldm-lab train`, `corpus` and `metrics`: the long jobs. Each is one call into the library."""
+"""`ldm-lab train` and `assemble`: from a recipe to weights, and from weights to a model."""
 
 from __future__ import annotations
 
@@ -19,6 +19,13 @@ def add_commands(commands, common: argparse.ArgumentParser) -> None:
     train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="default: the fastest")
     train.add_argument("--steps", type=int, help="stop at this step instead of the recipe's")
     train.set_defaults(run=run_train)
+
+    assemble = commands.add_parser("assemble", parents=[common], help="put trained parts together into a model")
+    for part in ("autoencoder", "vocoder", "clap", "unet"):
+        assemble.add_argument(f"--{part}", type=Path, metavar="RUN", help=f"run folder (or its weights/) with the {part}")
+    assemble.add_argument("--out", type=Path, required=True, help="folder of the model; parts not named stay as they are")
+    assemble.add_argument("--model", default="lab", help="preset that gives the shapes; default: lab")
+    assemble.set_defaults(run=run_assemble)
 
 
 def run_train(args: argparse.Namespace) -> int:
@@ -46,6 +53,20 @@ def _distil(args: argparse.Namespace, recipe: Path) -> int:
     facts = distil(read_toml(recipe), out)
     if not args.quiet:
         print(f"{out}: {', '.join(f'{name} {value}' for name, value in facts.items())}")
+    return 0
+
+
+def run_assemble(args: argparse.Namespace) -> int:
+    from ldm_lab.checkpoint import assemble
+
+    named = {part: getattr(args, part) for part in ("autoencoder", "vocoder", "clap", "unet")}
+    parts = {part: run / "weights" if (run / "weights").is_dir() else run for part, run in named.items() if run is not None}
+    if not parts:
+        raise OptionError("assemble: name at least one part, for example --vocoder runs/vocoder")
+    folder = assemble(parts, args.out, model=args.model)
+    if not args.quiet:
+        size = sum(path.stat().st_size for path in folder.glob("*.safetensors")) / 1e6
+        print(f"{folder}: {', '.join(parts)} put in place; weights of {size:.1f} MB in all")
     return 0
 
 
