@@ -92,6 +92,17 @@ def thin(clips: list[Clip]) -> list[Clip]:
     return out
 
 
+def without_leaks(clips: list[Clip], sounds: dict[str, bytes]) -> list[Clip]:
+    """The clips without held-out recordings that also sound in another split, and without the mixes made from those."""
+    real = [clip for clip in clips if clip.kind == "recorded"]
+    dropped = splits.leaks(real, [decode_ogg(sounds[clip.file]) for clip in real])
+    _log.info("%d held-out clips dropped because another split holds the same sound", len(dropped))
+    return [
+        clip for clip in clips
+        if clip.file not in dropped and not (clip.kind == "mixed" and dropped & {clip.attributes["recipe"][key] for key in "ab"})
+    ]  # fmt: skip
+
+
 def assemble(recorded: Iterable[tuple[dict[str, str], bytes]], out: Path) -> list[Clip]:
     """Build the whole corpus into the folder `out` from (survey row, Ogg bytes) of cut recordings; returns the clips."""
     sounds: dict[str, bytes] = {}
@@ -115,6 +126,7 @@ def assemble(recorded: Iterable[tuple[dict[str, str], bytes]], out: Path) -> lis
     deal = splits.deal(clips)
     clips = [clip.with_(split=deal[clip.group]) for clip in clips]
     clips += _mixes(clips, sounds, taken)
+    clips = without_leaks(clips, sounds)
     clips.sort(key=lambda clip: clip.file)
     for clip in clips:
         check_clip(clip)

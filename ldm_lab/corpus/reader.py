@@ -88,7 +88,7 @@ class Corpus:
 
     def read(self, clip: Clip) -> np.ndarray:
         """Waveform (N,) float32 in [-1, 1] at 16 kHz, decoded from the pack."""
-        return decode_ogg(self.ogg(clip))
+        return np.clip(decode_ogg(self.ogg(clip)), -1, 1)  # the codec overshoots on noise
 
     def read_all(self) -> tuple[np.ndarray, np.ndarray]:
         """All sound as int16 (S,) and offsets (clips + 1,) int64: clip i is `sound[offsets[i] : offsets[i + 1]]`, / 32767.
