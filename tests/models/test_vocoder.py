@@ -1,13 +1,15 @@
-"""Vocoder: parity with the hub's HiFi-GAN, exact lengths, folding, and the inverse-STFT head."""
+"""Vocoder: parity with the hub's HiFi-GAN, exact lengths, folding, and the inverse-STFT head with its two helps."""
 
 import copy
+import dataclasses
 
 import pytest
 import torch
 
+from ldm_lab.audio.mel import griffin_lim, log_mel
 from ldm_lab.config import VocoderConfig
 from ldm_lab.errors import ConfigError
-from ldm_lab.models.vocoder import Vocoder, _overlap_add
+from ldm_lab.models.vocoder import Vocoder, _overlap_add, griffin_lim_draft, match_mel
 from ldm_lab.rng import Rng
 
 TINY = VocoderConfig(channels=32, resblock_kernels=(3, 5), resblock_dilations=((1, 3), (1, 2)))
@@ -149,3 +151,105 @@ def test_bad_configs_are_named(bad, word):
 def test_wrong_mel_is_named():
     with pytest.raises(ValueError, match="m=64"):
         Vocoder(TINY)(torch.zeros(1, 64, 10))
+
+
+# --- the two helps for small budgets: a Griffin-Lim draft to correct, and bands matched to the mel ---------------------
+
+DRAFT = VocoderConfig(
+    channels=32, rates=(2,), kernels=(4,), resblock="2", resblock_kernels=(3,), resblock_dilations=((1,),),
+    istft_n_fft=320, draft_iterations=2, match_steps=1,
+)
+
+
+def _sound(seconds=0.4):
+    """A vibrating chord with a noisy onset: (2, N)."""
+    time = torch.arange(int(16000 * seconds)) / 16000
+    tones = sum(torch.sin(2 * torch.pi * f * time + 3 * torch.sin(12 * time)) for f in (220.0, 553.0, 1410.0))
+    noise = Rng(5).randn((2, len(time)), "noise") * torch.exp(-time * 20)
+    return 0.1 * tones + 0.2 * noise
+
+
+def _mel_error(wav, mel):
+    return (log_mel(wav) - mel).abs().mean().item()
+
+
+def test_draft_comes_closer_with_every_round():
+    mel = log_mel(_sound())
+    errors = [_mel_error(griffin_lim_draft(mel, iterations=n), mel) for n in (0, 1, 4, 16)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[3] < 0.6 * errors[0]
+
+
+def test_draft_starts_tones_better_than_random_phases():
+    tone = 0.3 * torch.sin(2 * torch.pi * 1000 * torch.arange(8000) / 16000)[None]
+    mel = log_mel(tone)
+    draft, random = griffin_lim_draft(mel, iterations=0), griffin_lim(mel, iterations=0)
+    loud = mel > -6
+    error = {name: (log_mel(wav) - mel)[loud].abs().mean() for name, wav in (("draft", draft), ("random", random))}
+    assert error["draft"] < 0.75 * error["random"]
+
+
+def test_fresh_model_leaves_the_draft_nearly_alone():
+    model = Vocoder(dataclasses.replace(DRAFT, match_steps=0)).eval()
+    mel = log_mel(_sound())
+    with torch.no_grad():
+        draft, made = model.make_draft(mel), model(mel)
+        assert torch.equal(made, model(mel, draft=draft))
+    assert (made - draft).norm() < 0.2 * draft.norm()
+
+
+@pytest.mark.parametrize("frames", [1, 3, 40])
+def test_draft_model_shapes_batches_and_gradients(frames):
+    model = Vocoder(DRAFT)
+    mel = _mel(3, frames)
+    wav = model(mel)
+    assert wav.shape == (3, 160 * frames)
+    torch.testing.assert_close(wav[1:2], model(mel[1:2]), rtol=0, atol=1e-4)  # alone or in company
+    wav.square().mean().backward()
+    for name, parameter in model.named_parameters():
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_matching_leaves_a_sound_that_fits():
+    wav = _sound()
+    torch.testing.assert_close(match_mel(wav, log_mel(wav), steps=2), wav, rtol=0, atol=1e-3)
+
+
+def test_matching_reduces_the_error_step_by_step():
+    wav = _sound()
+    mel = log_mel(wav)
+    wrong = wav * 0.3 + 0.01 * Rng(6).randn(wav.shape, "hiss")
+    errors = [_mel_error(match_mel(wrong, mel, steps=n), mel) for n in (0, 1, 2, 4)]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.2 * errors[0]
+
+
+def test_silence_stays_silent():
+    mel = torch.full((1, 30, 64), -11.5129)
+    with torch.no_grad():
+        wav = Vocoder(DRAFT).eval()(mel)
+    assert torch.isfinite(wav).all()
+    assert wav.abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("bad", "word"),
+    [
+        (dict(istft_n_fft=0), "istft_n_fft"),
+        (dict(n_mels=80), "80 mels"),
+        (dict(rates=(4,), kernels=(8,)), "hop 320"),
+        (dict(rates=(), kernels=(), istft_n_fft=640), "at least one stage"),
+    ],
+)
+def test_helps_need_the_standard_front_end(bad, word):
+    with pytest.raises(ConfigError, match=word):
+        Vocoder(dataclasses.replace(DRAFT, **bad))
+
+
+def test_half_precision_keeps_the_sound():
+    model, mel = Vocoder(DRAFT).eval(), log_mel(_sound())
+    with torch.no_grad():
+        full, half = model(mel), copy.deepcopy(model).to(torch.bfloat16)(mel.bfloat16())
+    assert half.dtype == torch.bfloat16
+    assert _mel_error(half.float(), log_mel(full)) < 0.3
