@@ -101,12 +101,15 @@ class Vocoder(nn.Module):
         """Samples a mel frame."""
         return self.config.hop_length
 
-    def forward(self, mel: Tensor, *, raw: bool = False, draft: Tensor | None = None) -> Tensor:
+    def forward(
+        self, mel: Tensor, *, raw: bool = False, draft: Tensor | None = None, match_steps: int | None = None
+    ) -> Tensor:
         """mel (B, T, n_mels), natural log -> wav (B, hop * T) in [-1, 1]; sample 0 belongs to the start of frame 0.
 
         Stages whose kernel - rate is odd give a few samples too many (the published 16 kHz shape: 160 T + 32).
         They are cut from the end, where training on segments put them; `raw=True` leaves them. `draft` (B, hop * T) is
-        `make_draft(mel)` computed earlier (training makes it beside the batch); omitted, it is made here.
+        `make_draft(mel)` computed earlier (training makes it beside the batch); omitted, it is made here. `match_steps`
+        replaces the configured number (training takes fewer: each costs time, and a trained model gains from more).
         """
         check_shape(mel, "b t m", m=self.config.n_mels)
         spectrum = self._draft_spectrum(mel, draft) if self.config.draft_iterations else None
@@ -123,8 +126,9 @@ class Vocoder(nn.Module):
             wav = torch.tanh(x).squeeze(1)
             return wav if raw else wav[:, : self.hop_length * mel.shape[1]]
         wav = self._inverse_stft(x, spectrum)
-        if self.config.match_steps:
-            wav = match_mel(wav, mel, steps=self.config.match_steps)
+        steps = self.config.match_steps if match_steps is None else match_steps
+        if steps:
+            wav = match_mel(wav, mel, steps=steps)
         return wav.clamp(-1.0, 1.0).to(x.dtype)
 
     @torch.no_grad()

@@ -50,6 +50,7 @@ class VocoderOptions:
     scale_widths: tuple[int, ...] = (128, 256, 512, 1024, 1024)
     periods: tuple[int, ...] = (2, 3, 5, 7, 11)
     scales: int = 3
+    match_steps: int = 1  # rounds of band matching while learning, at most those of the model
     damage: float = 0.25  # share of windows whose mel is blurred and made noisy
     noise: float = 0.15  # largest standard deviation of that noise, in natural-log units
     valid_clips: int = 64
@@ -121,7 +122,8 @@ class VocoderTask:
 
     def losses(self, batch: dict, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
         wav, options = batch["wav"], self.options
-        made = self.model(batch["mel"], draft=batch["draft"]) if "draft" in batch else self.model(batch["mel"])
+        steps = min(options.match_steps, self.config.vocoder.match_steps)
+        made = self.model(batch["mel"], draft=batch.get("draft"), match_steps=steps)
         adversarial = step >= options.gan_start
         judges = self.modules.get("discriminators")
         if adversarial:
