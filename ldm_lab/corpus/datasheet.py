@@ -43,7 +43,7 @@ needed to make the clip again.
 _HOW = """
 ## How captions came about
 
-Captions of recordings were derived by rule from file and folder names and corrected by rule where a name misleads; nobody listened to each one. Expect about one in 20 to one in 60 to be wrong or to claim too
+Captions of recordings were derived by rule from file and folder names and corrected by rule where a name misleads; nobody listened to each one. They are weak labels: expect some to be wrong or to claim too
 much (`caption_source` tells `rule`, `lexicon`, `corrected` and `construction` apart). Captions of the other kinds say what was constructed; those of synthesised sounds name
 what the formula imitates ("An engine idling"), and it is an imitation. "A person" is written where the source does not say who speaks. The second caption is a rewording by rule
 that claims nothing more. Guitar strums, one style of game music and the Russian voice were thinned, because they are many and alike.
@@ -51,8 +51,8 @@ that claims nothing more. Guitar strums, one style of game music and the Russian
 ## Splits
 
 Whole groups go to train, valid or test, drawn per category and kind by the hash of the group's name. A group is a recording (same folder and file name up to digits) joined with everything that a fingerprint
-(log-spectrogram windows, confirmed by waveform correlation over any shift) finds to be the same sound, also across packages. Groups too large for their share stay in train. Mixes take
-both sources from their own split. What this does not separate: rendered clips of different notes share an instrument of the soundfont, synthesised clips share formulas, and takes of
+(log-spectrogram windows at any offset, confirmed by waveform correlation) finds to be the same sound, also across packages. Groups too large for their share stay in train. Mixes take
+both sources from their own split. A stricter second comparison between the splits dropped the held-out clips that still had a copy on the other side; it cannot find copies at another speed or pitch. What this does not separate: rendered clips of different notes share an instrument of the soundfont, synthesised clips share formulas, and takes of
 one library may share a microphone. Judge generalisation on the recorded clips: `open_corpus().split("test", kinds="recorded")`.
 
 ## Limits and proper use
@@ -67,7 +67,7 @@ from ldm_lab.corpus import open_corpus
 
 corpus = open_corpus()
 clip = corpus.split("train")[0]
-wav = corpus.read(clip)  # float32 (N,)
+wav = corpus.read(clip)  # float32 (N,) in [-1, 1]
 sound, offsets = corpus.read_all()  # int16, memory-mapped after the first call
 ```
 
