@@ -51,6 +51,8 @@ def run_lab(args: argparse.Namespace) -> int:
     command = [sys.executable, "-m", "jupyterlab", str(notebook)]
     if args.no_browser or os.environ.get("NO_BROWSER", "0") not in ("", "0"):
         command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # containers; Jupyter listens on this machine only, with a token
+        command.append("--allow-root")
     if args.port is not None:
         command.append(f"--port={args.port}")
     return subprocess.run(command).returncode
