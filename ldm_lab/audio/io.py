@@ -43,7 +43,7 @@ def load(path: str | os.PathLike, *, sample_rate: int = 16000, start: float = 0.
             file.seek(min(total, max(0, round(start * rate))))
             data = file.read(round(length * rate) if length > 0 else 0, dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, RuntimeError) as error:
-        raise AudioInputError(f"{path}: not a readable sound file ({error}); convert it to WAV, FLAC, OGG or MP3")
+        raise AudioInputError(f"{path}: not a readable sound file ({error}); convert it to WAV, FLAC, OGG or MP3") from error
     if data.shape[0] == 0:
         raise AudioInputError(f"{path}: holds no samples")
     return prepare(data.T, rate, sample_rate=sample_rate, name=str(path))

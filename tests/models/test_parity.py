@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from ldm_lab.config import AUTOENCODERS, AutoencoderConfig, PRESETS, UNetConfig
+from ldm_lab.config import AUTOENCODERS, PRESETS, AutoencoderConfig, UNetConfig
 from ldm_lab.models.autoencoder import Autoencoder
 from ldm_lab.models.unet import UNet
 
