@@ -22,8 +22,10 @@ from typing import IO
 
 from ldm_lab.errors import CorpusError
 
-MAX_MEMBER_BYTES = 2 << 30
-"""Nothing larger than this is read from an archive."""
+MAX_FILE_BYTES = 16 << 30
+"""Nothing larger than this is unpacked from a package (game data come as archives of several gigabytes)."""
+MAX_MEMBER_BYTES = 1 << 30
+"""Nothing larger than this is read from an archive inside a package."""
 MARK = ".x/"
 """`NAME.zip.x/inner/file.ogg` names the member `inner/file.ogg` of the archive `NAME.zip`."""
 
@@ -62,11 +64,14 @@ def _data_member(file: IO[bytes], name: str) -> tuple[str, int, int]:
     """(member name, offset, size) of `data.tar*` in an `ar` file."""
     if file.read(8) != b"!<arch>\n":
         raise CorpusError(f"{name} is not a Debian package (no ar header)")
-    at = 8
+    at, total = 8, file.seek(0, io.SEEK_END)
+    file.seek(at)
     while header := file.read(60):
         if len(header) < 60 or header[58:] != b"`\n" or not header[48:58].strip().isdigit():
             raise CorpusError(f"{name} is damaged: bad ar member header at byte {at}")
         member, size = header[:16].decode("ascii", "replace").strip().rstrip("/"), int(header[48:58])
+        if at + 60 + size > total:
+            raise CorpusError(f"{name} is cut short: {total} bytes, {member} alone ends at {at + 60 + size}")
         if member.startswith("data.tar"):
             return member, at + 60, size
         at += 60 + size + size % 2
@@ -108,8 +113,10 @@ def deb_files(deb: Path, wanted: Collection[str]) -> Iterator[tuple[str, IO[byte
                 path = member.name.removeprefix("./")
                 if path not in left:
                     continue
-                if not member.isreg() or member.size > MAX_MEMBER_BYTES:
-                    raise CorpusError(f"{deb.name}: {path} is a link, a device or over {MAX_MEMBER_BYTES} bytes: refused")
+                if not member.isreg():
+                    raise CorpusError(f"{deb.name}: {path} is a link or a device, not a regular file: refused")
+                if member.size > MAX_FILE_BYTES:
+                    raise CorpusError(f"{deb.name}: {path} has {member.size} bytes; at most {MAX_FILE_BYTES} are unpacked")
                 yield path, tar.extractfile(member)
                 left.discard(path)
                 if not left:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from ldm_lab.corpus.archives import read_member, split_path
-from ldm_lab.corpus.pack import PEAK, encode_ogg
+from ldm_lab.corpus.pack import PEAK, fix_serial
 from ldm_lab.corpus.packages import PackageStore
 from ldm_lab.corpus.table import SAMPLE_RATE, Clip
 from ldm_lab.errors import CorpusError
@@ -142,6 +142,20 @@ def _from_file(package: str, path: str, files: dict, clips: list[Clip]) -> Itera
             yield clip, error
 
 
+def recorded_ogg(wav: np.ndarray) -> bytes:
+    """Ogg Vorbis bytes of a recording (N,) of at most 10 s, as it is first kept; packing may encode it once more.
+
+    Written in one piece: the encoder's choices depend on how the samples are handed to it, and so would the bytes.
+    """
+    import soundfile
+
+    if len(wav) > WINDOW:
+        raise CorpusError(f"a recording has {len(wav) / SAMPLE_RATE:.1f} s, expected at most {WINDOW // SAMPLE_RATE}")
+    out = io.BytesIO()
+    soundfile.write(out, wav, SAMPLE_RATE, format="OGG", subtype="VORBIS", compression_level=1.0 - SOURCE_QUALITY)
+    return fix_serial(out.getvalue())
+
+
 def rebuild_ogg(clips: Iterable[Clip], store: PackageStore) -> tuple[dict[str, bytes], dict[str, str]]:
     """(Ogg bytes by clip file, reason by clip file that could not be made): what `corpus build` packs."""
     made, failed = {}, {}
@@ -150,5 +164,5 @@ def rebuild_ogg(clips: Iterable[Clip], store: PackageStore) -> tuple[dict[str, b
             failed[clip.file] = str(result)
             log.warning("%s: %s", clip.file, result)
         else:
-            made[clip.file] = encode_ogg(result, quality=SOURCE_QUALITY)
+            made[clip.file] = recorded_ogg(result)
     return made, failed

@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from ldm_lab.corpus.archives import deb_files, split_path
+from ldm_lab.corpus.reader import cache_folder
 from ldm_lab.corpus.table import corpus_folder
 from ldm_lab.errors import CorpusError, unknown
 
@@ -71,11 +72,8 @@ def read_sources(path: str | os.PathLike | None = None) -> dict[str, Source]:
 
 
 def package_cache() -> Path:
-    """Where packages are kept: `$LDM_LAB_CACHE/packages`, else `ldm_lab/packages` in the user's cache folder."""
-    override = os.environ.get("LDM_LAB_CACHE")
-    if override:
-        return Path(override) / "packages"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ldm_lab" / "packages"
+    """Where packages are kept: `packages` in the cache folder (`$LDM_LAB_CACHE`, else the user's)."""
+    return cache_folder() / "packages"
 
 
 def file_sha256(path: Path) -> str:
