@@ -6,13 +6,13 @@ import importlib
 import os
 from typing import TYPE_CHECKING
 
-import ldm_lab.widgets  # a Result is shown by a player from here on
+import ldm_lab.widgets  # noqa: F401 - a Result is shown by a player from here on
 
 if TYPE_CHECKING:
     from ldm_lab.system import AudioLDM
 
 _NAMES = {
-    "TODO": "ldm_lab.course.check",
+    "OPEN": "ldm_lab.course.check",
     "diagram": "ldm_lab.course.stack_map",
     "film": "ldm_lab.course.stack_map",
     "follow": "ldm_lab.course.trace",

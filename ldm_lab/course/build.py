@@ -6,7 +6,7 @@ outputs, no versions, cell ids made from the cell's `name=` or its text. Regions
     ### BEGIN SOLUTION
     answer = 42
     ### STUB
-    # answer = TODO
+    # answer = OPEN
     ### END SOLUTION
 
 become the stub (without its comment sign) in the student notebook and the solution in the solution notebook.

@@ -17,14 +17,14 @@ class CheckError(LabError):
     """A check failed under COURSE_STRICT=1."""
 
 
-class Todo:
+class Open:
     """What stands in for an answer that has not been given yet."""
 
     def __repr__(self) -> str:
-        return "TODO"
+        return "OPEN"
 
 
-TODO = Todo()
+OPEN = Open()
 STATES = {"right": ("#2e7d32", "Right"), "wrong": ("#c62828", "Not yet"), "todo": ("#8a6d00", "To do")}
 
 
@@ -65,12 +65,12 @@ def choices(name: str, given: object, *, key: Mapping[str, str], options: tuple[
 
     key: the right choice of each question; feedback[question, choice]: what to say to a wrong choice.
     """
-    if given is TODO or not isinstance(given, Mapping) or all(value is TODO for value in given.values()):
+    if given is OPEN or not isinstance(given, Mapping) or all(value is OPEN for value in given.values()):
         return verdict(name, "todo", f"Choose for each of {', '.join(key)} one of: {', '.join(options)}.")
     lines, right = [], 0
     for question, answer in key.items():
-        said = given.get(question, TODO)
-        if said is TODO:
+        said = given.get(question, OPEN)
+        if said is OPEN:
             lines.append(f"{question}: still open.")
         elif said == answer:
             right += 1

@@ -10,7 +10,7 @@ from ldm_lab.course.check import Card, choices
 from ldm_lab.course.trace import Trace, follow
 from ldm_lab.rng import Rng
 
-PARTS = ("clap", "unet", "autoencoder", "vocoder")
+PARTS = ("clap", "unet", "decoder", "vocoder")
 KEY = {"A": "unet", "B": "vocoder", "C": "clap"}
 NOISE_LEFT = 0.8  # in units of the latent's spread: what a sampler leaves that stops too early
 WRONG_WORDS = "a bell rings"
@@ -18,13 +18,13 @@ WRONG_WORDS = "a bell rings"
 FEEDBACK = {
     ("A", "clap"): "If the words had been lost you would hear a clean sound of something else. This one is not clean.",
     ("A", "vocoder"): "Look at the picture, which was drawn before the vocoder ran: it is already spoilt.",
-    ("A", "autoencoder"): "Close: the picture is spoilt. But the decoder only translates what it is given. "
+    ("A", "decoder"): "Close: the picture is spoilt. But the decoder only translates what it is given. "
                           "Which box had the job of removing noise?",
     ("B", "unet"): "Look at the picture of the whole sound: blobs and gaps are where they belong. The damage came later.",
-    ("B", "autoencoder"): "The decoder's picture has the right shape. What turns the picture into pressure?",
+    ("B", "decoder"): "The decoder's picture has the right shape. What turns the picture into pressure?",
     ("B", "clap"): "It is still the sound that was asked for, in a bad voice. The words arrived.",
     ("C", "unet"): "The sound is clean: noise was removed. It was removed towards the wrong goal. Who sets the goal?",
-    ("C", "autoencoder"): "Decoder and picture are fine; it is a good picture of the wrong thing.",
+    ("C", "decoder"): "Decoder and picture are fine; it is a good picture of the wrong thing.",
     ("C", "vocoder"): "The voice is good. It says something that nobody asked for.",
 }
 

@@ -115,7 +115,7 @@ def _box(box: Box, names: list[str], facts: dict, tall: float) -> str:
     middle = x + BOX / 2
     lines = facts.get("lines", [])
     parts = [rect, text(middle, y + 21, box.title, size=15, weight=650)]
-    parts += [text(middle, y + tall - 10 - 17 * (len(lines) - 1 - i), line, size=13) for i, line in enumerate(lines)]
+    parts += [text(middle, y + tall - 10 - 17 * (len(lines) - 1 - i), line, size=12) for i, line in enumerate(lines)]
     room = (x + 10, y + 31, BOX - 20, tall - 31 - 14 - 17 * len(lines))  # left, top, width, height
     parts.append(_content(box, facts, *room))
     return f"<g>{''.join(parts)}</g>"
@@ -130,7 +130,7 @@ def _content(box: Box, facts: dict, x: float, y: float, width: float, height: fl
     if "path" in facts:
         path = pictures.waveform(facts["path"], width=width, height=height)
         return f'<path transform="translate({x:g} {y:g})" d="{path}" style="fill:{PART}"/>'
-    lines = wrap(facts["words"] if "words" in facts else box.about)
+    lines = wrap(facts.get("words", box.about))
     top = y + height / 2 + 5 - 8.5 * (len(lines) - 1)
     return "".join(text(x + width / 2, top + 17 * i, line) for i, line in enumerate(lines))
 

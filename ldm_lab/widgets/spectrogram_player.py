@@ -16,6 +16,7 @@ from ldm_lab.config import MelConfig
 from ldm_lab.errors import AudioInputError, OptionError
 from ldm_lab.widgets import picture
 from ldm_lab.widgets.esm import css, esm
+from ldm_lab.widgets.transcript import describe
 
 MAX_VERSIONS = 4
 
@@ -30,21 +31,21 @@ class SpectrogramPlayer(anywidget.AnyWidget):
     _esm = esm("player")
     _css = css("player")
 
-    versions = traitlets.List(traitlets.Dict()).tag(sync=True)  # {label, pcm: bytes, mel: bytes}
+    versions = traitlets.List(traitlets.Dict()).tag(sync=True)  # {label, transcript, pcm: bytes, mel: bytes}
     active = traitlets.Int(0).tag(sync=True)
     sample_rate = traitlets.Int(16000).tag(sync=True)
     frame_seconds = traitlets.Float(0.01).tag(sync=True)
     band_hz = traitlets.List(traitlets.Float()).tag(sync=True)
     title = traitlets.Unicode("").tag(sync=True)
-    transcript = traitlets.Unicode("").tag(sync=True)
     height = traitlets.Int(210).tag(sync=True)
     loop = traitlets.Bool(False).tag(sync=True)
     position = traitlets.Float(0.0).tag(sync=True)
     playing = traitlets.Bool(False).tag(sync=True)
 
-    def __init__(self, sounds, *, sample_rate: int = 16000, config: MelConfig | None = None, **traits) -> None:
+    def __init__(self, sounds, *, sample_rate: int = 16000, config: MelConfig | None = None,
+                 transcript: str | Mapping[str, str] | None = None, **traits) -> None:
         super().__init__(**traits)
-        self.show(sounds, sample_rate=sample_rate, config=config)
+        self.show(sounds, sample_rate=sample_rate, config=config, transcript=transcript)
 
     @traitlets.validate("active")
     def _within(self, proposal) -> int:
@@ -55,18 +56,22 @@ class SpectrogramPlayer(anywidget.AnyWidget):
         return min(max(100, proposal["value"]), 1000)
 
     def show(self, sounds, *, sample_rate: int = 16000, config: MelConfig | None = None, title: str | None = None,
-             transcript: str | None = None) -> None:
+             transcript: str | Mapping[str, str] | None = None) -> None:
         """Replace the sound. `sounds`: one wav ((N,) or (1, N) in [-1, 1]) or up to four, {label: wav}.
 
+        transcript: one line for all versions, or {label: line}; None writes down what can be measured (`describe`).
         Raises AudioInputError for sounds that cannot be played, OptionError for no version or too many.
         """
         named = sounds if isinstance(sounds, Mapping) else {"": sounds}
         if not 1 <= len(named) <= MAX_VERSIONS:
             raise OptionError(f"got {len(named)} versions, expected 1 to {MAX_VERSIONS}")
+        if isinstance(transcript, Mapping) and set(transcript) != set(named):
+            raise OptionError(f"transcript: got lines for {sorted(transcript)}, expected one for each of {sorted(named)}")
         config = config or MelConfig(sample_rate=sample_rate, fmax=min(8000.0, sample_rate / 2))
         if config.sample_rate != sample_rate:
             raise AudioInputError(f"the mel is for {config.sample_rate} Hz, the sound has {sample_rate} Hz; resample it")
         wavs = {str(label): picture.mono(wav, sample_rate=sample_rate) for label, wav in named.items()}
+        lines = {label: _line(transcript, label, wav, sample_rate) for label, wav in wavs.items()}
         self._config = config
         self._mels = {label: picture.spectrogram(wav, config) for label, wav in wavs.items()}
         group = picture.columns_per_cell(max(len(mel) for mel in self._mels.values()))  # one time scale for all
@@ -74,15 +79,14 @@ class SpectrogramPlayer(anywidget.AnyWidget):
             self.sample_rate = sample_rate
             self.band_hz = picture.band_centres(config)
             self.frame_seconds = group * config.hop_length / sample_rate
-            self.versions = self._pack(wavs, group)
+            self.versions = self._pack(wavs, lines, group)
             self.active, self.position, self.playing = 0, 0.0, False
             self.title = self.title if title is None else title
-            self.transcript = self.transcript if transcript is None else transcript
 
-    def _pack(self, wavs: Mapping[str, np.ndarray], group: int) -> list[dict]:
+    def _pack(self, wavs: Mapping[str, np.ndarray], lines: Mapping[str, str], group: int) -> list[dict]:
         top = picture.top_level(list(self._mels.values()), self._config)
         cells = {label: picture.levels(picture.fold_columns(mel, group), top) for label, mel in self._mels.items()}
-        return [{"label": label, "pcm": picture.pcm_bytes(wav), "mel": cells[label].tobytes()}
+        return [{"label": label, "transcript": lines[label], "pcm": picture.pcm_bytes(wav), "mel": cells[label].tobytes()}
                 for label, wav in wavs.items()]
 
     @property
@@ -90,11 +94,17 @@ class SpectrogramPlayer(anywidget.AnyWidget):
         """Length of the longest version."""
         return max(len(v["pcm"]) // 2 for v in self.versions) / self.sample_rate
 
+    @property
+    def transcript(self) -> str:
+        """The line beside the version that is heard."""
+        return self.versions[self.active]["transcript"]
+
     def text(self) -> str:
-        """The player in one line, for readers and for pages without pictures."""
-        names = ", ".join(label for label in self._mels if label)
-        parts = [self.title or "Sound", f"{self.seconds:.2f} s", names and f"versions: {names}", self.transcript]
-        return " | ".join(part for part in parts if part)
+        """The player in a few words, for readers and for pages without pictures: one line, or one a version."""
+        first = f"{self.title or 'Sound'} | {self.seconds:.2f} s"
+        if len(self.versions) == 1:
+            return " | ".join(part for part in (first, self.transcript) if part)
+        return "\n".join([first, *(f"  {v['label']}: {v['transcript']}" for v in self.versions)])
 
     def still(self) -> bytes:
         """PNG of the log-mel picture with its axes."""
@@ -110,9 +120,17 @@ class SpectrogramPlayer(anywidget.AnyWidget):
         return data, {**metadata, "image/png": {"alt": f"Log-mel spectrogram. {self.text()}"}}
 
 
-def player(sounds, *, sample_rate: int = 16000, title: str = "", transcript: str = "", **traits) -> SpectrogramPlayer:
+def _line(transcript: str | Mapping[str, str] | None, label: str, wav: np.ndarray, sample_rate: int) -> str:
+    if transcript is None:
+        return describe(wav, sample_rate=sample_rate)
+    return transcript[label] if isinstance(transcript, Mapping) else transcript
+
+
+def player(sounds, *, sample_rate: int = 16000, title: str = "", transcript: str | Mapping[str, str] | None = None,
+           **traits) -> SpectrogramPlayer:
     """A player for one wav ((N,) or (1, N) in [-1, 1]) or for up to four versions {label: wav} to switch between.
 
-    transcript: what is heard, in one line; it stands beside the sound for those who cannot hear it.
+    transcript: what is heard, in one line (or {label: line}), beside the sound for those who cannot hear it; left out, it
+    says what can be measured.
     """
     return SpectrogramPlayer(sounds, sample_rate=sample_rate, title=title, transcript=transcript, **traits)

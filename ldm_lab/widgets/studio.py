@@ -39,7 +39,7 @@ class PromptStudio:
                                         step=0.5, description="Guidance", readout_format=".1f", layout=wide,
                                         style=LABEL, continuous_update=False)
         self.button = ipw.Button(description="Generate", button_style="primary", icon="play")
-        self.progress = ipw.IntProgress(0, 0, 1, layout=ipw.Layout(width="160px", visibility="hidden"))
+        self.progress = ipw.IntProgress(0, 0, 1, layout=ipw.Layout(width="160px", display="none"))
         self.status = ipw.HTML()
         self.button.on_click(lambda _: self.run())
         self.prompt.on_msg(lambda _, content, __: content.get("event") == "submit" and self.run())
@@ -52,7 +52,7 @@ class PromptStudio:
         """Make the sound that the controls ask for; a mistake is shown as a message and the old sound stays."""
         self.button.disabled = True
         self.progress.value, self.progress.max = 0, self.steps.value
-        self.progress.layout.visibility = "visible"
+        self.progress.layout.display = ""
         self._say("working ...")
         try:
             self.result = generate(self.ldm, self.prompt.value, seed=self.seed.value, steps=self.steps.value,
@@ -62,7 +62,7 @@ class PromptStudio:
         except LabError as error:
             self._say(str(error), bad=True)
         finally:
-            self.progress.layout.visibility = "hidden"
+            self.progress.layout.display = "none"
             self.button.disabled = False
 
     def _advance(self, step: Step) -> None:

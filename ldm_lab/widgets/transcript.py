@@ -40,6 +40,7 @@ def events(level: np.ndarray) -> list[int]:
 def describe(wav, *, sample_rate: int = 16000) -> str:
     """One line about `wav` ((N,) or (1, N) in [-1, 1]): length, level, separate sounds, main frequencies, course."""
     samples = mono(wav, sample_rate=sample_rate)
+    samples = samples - samples.mean()  # a constant is not heard
     rms = 10.0 * np.log10(np.square(samples).mean() + 1e-12)
     length = f"{len(samples) / sample_rate:.2f} s"
     if rms < SILENT_DB:

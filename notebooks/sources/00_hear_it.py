@@ -18,7 +18,7 @@
 
 # %% name="setup"
 from ldm_lab import course
-from ldm_lab.widgets import PromptStudio, describe, player
+from ldm_lab.widgets import PromptStudio, player
 
 ldm = course.load("lab")
 ldm
@@ -78,7 +78,7 @@ course.diagram(trace=sound)
 
 # %% name="sizes"
 for name, numbers in {"latent": sound.z, "log-mel": sound.mel, "sound": sound.wav}.items():
-    print(f"{name:8} {numbers.numel():6} numbers, {numbers.numel() / sound.wav.numel():.2f} x the sound")
+    print(f"{name:8} {numbers.numel():6} numbers = {numbers.numel() / 2.56:7.0f} a second")
 
 # %% [markdown] name="sizes-why"
 # The diffusion works on the *smallest* of the three. That is the "latent" in latent diffusion, and it is why a laptop can
@@ -92,8 +92,9 @@ for name, numbers in {"latent": sound.z, "log-mel": sound.mel, "sound": sound.wa
 
 # %% name="clap"
 words = ["a dog barking", "a puppy yelps", "rain on a roof"]
-emb = ldm.clap.encode_text(words)
-(emb @ emb.T).round(decimals=2)
+emb = ldm.clap.encode_text(words).detach()
+for text, row in zip(words, emb @ emb.T):
+    print(f"{text:16}", *(f"{cosine:6.2f}" for cosine in row))
 
 # %% [markdown] name="clap-why"
 # **Explain.** Row by row: each prompt with all three. *Dog* and *puppy* share no letters worth mentioning, but CLAP has
@@ -111,13 +112,12 @@ course.film(sound)
 
 # %% name="film-sound"
 stages = {f"step {k}": sound.wav_at(k) for k in sound.pick(4)}
-first, *_, last = stages.values()
-player(stages, title="The guess after some of the steps", transcript=f"First: {describe(first)} Last: {describe(last)}")
+player(stages, title="The guess so far")
 
 # %% [markdown] name="film-why"
 # **Explain.** The first guess is a blur, because it is the *average* of every sound that could still come out of this
-# noise: all dogs at once. With each step less is open, and the average becomes one particular sound. Time in the coarse,
-# large shapes is settled first, detail last. Lessons 05 to 07 build this.
+# noise: all dogs at once. With each step less is open, and the average becomes one particular sound: large shapes first,
+# details last. Lessons 05 to 07 build this.
 
 # %% [markdown] name="guidance-text"
 # ## Predict, run, explain: guidance
@@ -128,9 +128,11 @@ player(stages, title="The guess after some of the steps", transcript=f"First: {d
 # **Predict:** what will 7 do to the sound, compared with 1? Louder? Clearer? More like the words? Less natural?
 
 # %% name="guidance"
-made = {g: ldm.generate("a dog barking", guidance=g, seed=7, progress=False) for g in (1, 3, 7)}
-pulled = {f"guidance {g}": result.audio[0] for g, result in made.items()}
-player(pulled, title="a dog barking", transcript=f"Guidance 1: {describe(made[1].audio)} Guidance 7: {describe(made[7].audio)}")
+made = {}
+for g in (1, 3, 7):
+    made[g] = ldm.generate("a dog barking", guidance=g, seed=7, progress=False)
+
+player({f"guidance {g}": result.audio[0] for g, result in made.items()}, title="a dog barking")
 
 # %% name="guidance-scores"
 for g, result in made.items():
@@ -145,12 +147,12 @@ for g, result in made.items():
 # %% [markdown] name="seed-text"
 # ## Predict, run, explain: the same seed, other words
 #
-# **Predict:** two prompts, but the very same noise to start from. Will the two sounds have anything in common?
+# **Predict:** three prompts, but the very same noise to start from. Will the sounds have anything in common?
 
 # %% name="seed"
 prompts = ["a dog barking", "a metal door slams", "rain on a roof"]
 same = {p: ldm.generate(p, seed=5, progress=False).audio[0] for p in prompts}
-player(same, title="Seed 5", transcript=" ".join(f"{p}: {describe(wav)}" for p, wav in same.items()))
+player(same, title="Seed 5")
 
 # %% [markdown] name="seed-why"
 # **Explain.** The seed fixes only the noise. What the noise becomes is decided by the words, step by step. Compare the
@@ -160,15 +162,14 @@ player(same, title="Seed 5", transcript=" ".join(f"{p}: {describe(wav)}" for p, 
 # ## Exercise: which box is broken?
 #
 # ●○○ · 5 minutes. Below are three sounds for the same prompt as on the map, each from a stack with **one** broken box.
-# Listen to all, look at the pictures, and diagnose: `"clap"`, `"unet"`, `"autoencoder"` or `"vocoder"`. (One of the four
+# Listen to all, look at the pictures, and diagnose: `"clap"`, `"unet"`, `"decoder"` or `"vocoder"`. (One of the four
 # is in order.)
 
 # %% name="broken"
 from ldm_lab.course import hear_it
 
 patients = hear_it.broken(sound)
-player({"healthy": sound.wav, **patients}, title="Healthy, and A, B, C with one broken box each",
-       transcript=" ".join(f"{name}: {describe(wav)}" for name, wav in patients.items()))
+player({"healthy": sound.wav, **patients}, title="One broken box each")
 
 # %% [markdown] name="hints"
 # <details><summary>Hint 1</summary>Two questions sort them: is it still the right <i>thing</i>? Is it <i>clean</i>?</details>
@@ -180,7 +181,7 @@ player({"healthy": sound.wav, **patients}, title="Healthy, and A, B, C with one 
 ### BEGIN SOLUTION
 diagnosis = {"A": "unet", "B": "vocoder", "C": "clap"}
 ### STUB
-# diagnosis = {"A": course.TODO, "B": course.TODO, "C": course.TODO}
+# diagnosis = {"A": course.OPEN, "B": course.OPEN, "C": course.OPEN}
 ### END SOLUTION
 hear_it.check_broken(diagnosis)
 

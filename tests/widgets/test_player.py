@@ -97,8 +97,20 @@ def test_long_sounds_are_drawn_with_few_columns():
 def test_a_new_sound_keeps_or_changes_the_words(tone):
     shown = player(tone, title="a tone", transcript="It hums.")
     shown.position = 0.5
-    shown.show(tone[:8000], title="half")
-    assert (shown.title, shown.transcript, shown.position, shown.seconds) == ("half", "It hums.", 0.0, 0.5)
+    shown.show(tone[:8000], title="half", transcript="It hums briefly.")
+    assert (shown.title, shown.transcript, shown.position, shown.seconds) == ("half", "It hums briefly.", 0.0, 0.5)
+
+
+def test_every_version_has_its_transcript_written_or_measured(tone):
+    sounds = {"tone": tone, "silence": tone * 0}
+    shown = player(sounds, title="two")
+    assert "a tone near 1000 Hz" in shown.transcript
+    shown.active = 1
+    assert shown.transcript == "1.00 s of silence."
+    assert shown.text().splitlines() == ["two | 1.00 s", *(f"  {v['label']}: {v['transcript']}" for v in shown.versions)]
+    assert player(sounds, transcript={"tone": "hum", "silence": ""}).transcript == "hum"
+    with pytest.raises(OptionError, match="one for each"):
+        player(sounds, transcript={"tone": "hum"})
 
 
 def test_the_bundle_has_a_picture_and_a_line_for_pages_without_widgets(tone):

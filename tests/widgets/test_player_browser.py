@@ -191,13 +191,16 @@ def test_loud_samples_are_clipped_not_wrapped(open_widget):
 
 
 def test_versions_switch_without_moving(open_widget, receive, chirp):
-    page = open_widget(player({"low": chirp, "high": chirp[::-1].copy(), "short": chirp[:4000]}, title="two ways"))
+    page = open_widget(player({"low": chirp, "high": chirp[::-1].copy(), "short": chirp[:4000]}, title="two ways",
+                              transcript={"low": "It rises.", "high": "It falls.", "short": "It starts."}))
+    assert page.locator(".ldm-transcript").inner_text() == "It rises."
     assert np.abs(render_offline(page, active=1, samples=len(chirp)) - chirp[::-1]).max() < 1e-3
     assert page.locator(".ldm-versions button").all_inner_texts() == ["low", "high", "short"]
     receive(page, position=1.5)
     before = page.evaluate("document.querySelector('canvas').toDataURL()")
     page.get_by_role("radio", name="high").click()
     assert written(page, "active") == [1]
+    assert page.locator(".ldm-transcript").inner_text() == "It falls."
     assert position(page) == pytest.approx(1.5)
     assert page.evaluate("document.querySelector('canvas').toDataURL()") != before
     page.keyboard.press("ArrowLeft")
@@ -207,7 +210,7 @@ def test_versions_switch_without_moving(open_widget, receive, chirp):
 
 def test_a_new_sound_replaces_the_old_one(page, receive, chirp):
     other = player(chirp[:8000], title="half a second", transcript="It is short.")
-    receive(page, title=other.title, transcript=other.transcript, versions=other.versions)
+    receive(page, title=other.title, versions=other.versions)
     assert page.locator(".ldm-slider").get_attribute("aria-valuemax") == "0.50"
     assert page.locator(".ldm-title").inner_text() == "half a second"
     assert page.locator(".ldm-transcript").inner_text() == "It is short."

@@ -1,7 +1,8 @@
 // SpectrogramPlayer, front end: a log-mel picture that plays.
 //
-// Model (set by player.py): versions [{label, pcm (int16 bytes), mel (uint8 bytes, frames x bands)}], active,
-// sample_rate, frame_seconds, band_hz (centre of each band), title, transcript, height, loop, position; it writes back
+// Model (set by player.py): versions [{label, transcript, pcm (int16 bytes), mel (uint8 bytes, frames x
+// bands)}], active,
+// sample_rate, frame_seconds, band_hz (centre of each band), title, height, loop, position; it writes back
 // position, playing, loop and active.
 
 import { Transport, decode } from "./sound.js";
@@ -17,8 +18,11 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-const ICONS = { play: "M4 2.5v11l9-5.5z", pause: "M3.5 2.5h3v11h-3zM9.5 2.5h3v11h-3z", loop:
-  "M3 8a5 5 0 0 1 8.6-3.5L13.5 6V2h1.2v6h-6V6.8h3.4l-1.3-1.4A3.8 3.8 0 0 0 4.2 8zm10 0a5 5 0 0 1-8.6 3.5L2.5 10v4H1.3V8h6v1.2H3.9l1.3 1.4A3.8 3.8 0 0 0 11.8 8z" };
+const ICONS = {
+  play: "M4 2.5v11l9-5.5z",
+  pause: "M3.5 2.5h3v11h-3zM9.5 2.5h3v11h-3z",
+  loop: "M1 8V4.5h9.5v-2.5l4 3.3-4 3.3V6.2H2.7V8zM15 8v3.5H5.5v2.5l-4-3.3 4-3.3v2.4h7.8V8z",
+};
 
 function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -42,7 +46,7 @@ function build() {
   const head = element("div", { class: "ldm-head" });
   const slider = element("div", { class: "ldm-slider", role: "slider", tabindex: "0", "aria-label": "Position" }, head);
   const stage = element("div", { class: "ldm-stage" }, canvas, slider);
-  const transcript = element("p", { class: "ldm-transcript" });
+  const transcript = element("p", { class: "ldm-transcript", "aria-live": "polite" });
   const bar = element("div", { class: "ldm-bar" }, play, loop, versions, title, time);
   // The attribute keeps JupyterLab's own shortcuts away from keys pressed inside the player.
   const root = element("div", { class: "ldm-player", role: "group", "data-lm-suppress-shortcuts": "true" });
@@ -80,38 +84,41 @@ function render({ model, el }) {
     const sounds = versions.map(({ pcm }) => decode(pcm));
     transport.load(sounds, model.get("sample_rate"), model.get("position"));
     transport.setActive(model.get("active"));
+    offer();
     words();
     redraw();
   }
 
+  /** What is written: the title once, and the transcript of the version that is heard. */
   function words() {
-    const [title, said] = [model.get("title"), model.get("transcript")];
+    const versions = model.get("versions") ?? [];
+    const title = model.get("title");
+    const said = versions[transport.active]?.transcript ?? "";
     ui.root.setAttribute("aria-label", title ? `Sound: ${title}` : "Sound");
     ui.canvas.setAttribute("aria-label", `Log-mel spectrogram, ${clock(transport.duration)}. ${said}`);
     ui.title.textContent = title;
     ui.transcript.textContent = said;
-    const labels = (model.get("versions") ?? []).map(({ label }) => label);
-    ui.versions.replaceChildren(
-      ...(labels.length < 2 ? [] : labels).map((label, i) => {
-        const button = element("button", { type: "button", role: "radio" }, label);
-        button.addEventListener("click", () => choose(i));
-        return button;
-      }),
-    );
-    mark();
-  }
-
-  function mark() {
     [...ui.versions.children].forEach((button, i) => {
       button.setAttribute("aria-checked", String(i === transport.active));
       button.tabIndex = i === transport.active ? 0 : -1;
     });
   }
 
+  function offer() {
+    const labels = (model.get("versions") ?? []).map(({ label }) => label);
+    const buttons = (labels.length < 2 ? [] : labels).map((label, i) => {
+      const button = element("button", { type: "button", role: "radio" }, label);
+      button.addEventListener("click", () => choose(i));
+      return button;
+    });
+    ui.versions.replaceChildren(...buttons);
+    ui.versions.hidden = !buttons.length;
+  }
+
   function choose(index) {
     transport.setActive(index);
     write({ active: transport.active });
-    mark();
+    words();
     redraw();
   }
 
@@ -199,7 +206,6 @@ function render({ model, el }) {
   const listeners = {
     "change:versions": load,
     "change:title": words,
-    "change:transcript": words,
     "change:height": redraw,
     "change:loop": () => transport.setLoop(model.get("loop")),
     "change:active": () => model.get("active") !== transport.active && choose(model.get("active")),
