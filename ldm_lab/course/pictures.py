@@ -21,11 +21,11 @@ def signed(values: np.ndarray, *, limit: float | None = None) -> np.ndarray:
     return np.round(np.where(share < 0, WHITE + (WHITE - BLUE) * share, WHITE + (RED - WHITE) * share)).astype(np.uint8)
 
 
-def _png(rgb: np.ndarray, scale: int = 1) -> bytes:
+def _png(rgb: np.ndarray) -> bytes:
+    """One pixel a cell: whoever draws it enlarges it without smoothing."""
     from PIL import Image
 
-    image = Image.fromarray(rgb)
-    return to_png(image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST))
+    return to_png(Image.fromarray(rgb))
 
 
 def embedding(emb: Tensor) -> bytes:
@@ -33,21 +33,21 @@ def embedding(emb: Tensor) -> bytes:
     width = 2 ** math.ceil(math.log2(len(emb)) / 2 + 0.5)
     cells = torch.zeros(math.ceil(len(emb) / width) * width)
     cells[: len(emb)] = emb
-    return _png(signed(cells.reshape(-1, width).numpy()), scale=4)
+    return _png(signed(cells.reshape(-1, width).numpy()))
 
 
 def latent(z: Tensor, *, channels: int = 4) -> bytes:
     """(C, T, F): the first channels, one above the other, time to the right, a thin line between them."""
     tiles = [np.pad(signed(channel.T.flip(0).numpy(), limit=3.0), ((0, 1), (0, 0), (0, 0)), constant_values=120)
              for channel in z[:channels]]
-    return _png(np.concatenate(tiles)[:-1], scale=3)
+    return _png(np.concatenate(tiles)[:-1])
 
 
-def mel(values: Tensor, *, top: float | None = None, width: int = 272) -> bytes:
+def mel(values: Tensor, *, top: float | None = None, width: int = 136) -> bytes:
     """(T, 64) log-mel in magma, low bands at the bottom; at most `width` columns."""
     array = values.numpy()
     top = top_level([array], MelConfig()) if top is None else top
-    step = max(1, len(array) // width)
+    step = -(-len(array) // width)
     return _png(colours(levels(array[::step].T[::-1], top)))
 
 

@@ -83,7 +83,7 @@ def _facts(trace: Trace) -> dict[str, dict]:
     count = {name: _weights(value) for name, value in trace.ldm.parameter_counts.items()}
     top = float(trace.mel.max())
     sizes = {stage: rows[stage]["shape"] for stage in rows}
-    thumbs = [pictures.mel(trace.mel_at(step), top=top, width=68) for step in trace.pick(4)]
+    thumbs = [pictures.mel(trace.mel_at(step), top=top, width=34) for step in trace.pick(4)]
     return {
         "prompt": {"words": trace.prompt, "lines": [sizes["prompt"]]},
         "clap": {"lines": [count["clap"], rows["embedding"]["time"]]},
