@@ -45,7 +45,7 @@ pytest: $(READY)
 	$(TEST_ENV) $(BIN)/python -m pytest -n $(CORES) tests $(PYTEST_ARGS)
 
 notebooks: $(READY)
-	$(TEST_ENV) COURSE_FAST=1 $(BIN)/python -m pytest --nbmake --nbmake-timeout=300 --nbmake-kernel=python3 notebooks
+	$(TEST_ENV) $(BIN)/python -m pytest --nbmake --nbmake-timeout=300 --nbmake-kernel=python3 notebooks
 
 # The library runs on NumPy 1.26 and 2.x, without torchaudio and laion-clap: both are tried, on the one PyTorch.
 numpy: $(READY)

@@ -66,7 +66,8 @@ def _guarded(args: argparse.Namespace) -> int:
     try:
         return args.run(args) or 0
     except KeyboardInterrupt:
-        print("\nstopped", file=sys.stderr)
+        again = "; the same command with --resume goes on from the last save" if hasattr(args, "resume") else ""
+        print(f"\nstopped{again}", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output went away, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
