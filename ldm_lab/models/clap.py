@@ -63,6 +63,10 @@ class Clap(nn.Module):
         self._tokenizer = WordPieceTokenizer(json_text, self.config.text_vocab)
         self.tokenizer_json = json_text
 
+    def words(self) -> frozenset[str]:
+        """The whole words of the vocabulary, lower case; empty without a tokenizer.json."""
+        return self._tokenizer.words()
+
     def tokenize(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token numbers (B, L) and mask (B, L); prompts beyond `max_tokens` are cut with a warning in the log.
 

@@ -38,6 +38,9 @@ class HashTokenizer:
         words = re.findall(r"\w+|[^\w\s]", clean(text).lower())
         return [reserved + zlib.crc32(word.encode()) % (self.vocab - reserved) for word in words]
 
+    def words(self) -> frozenset[str]:
+        return frozenset()
+
 
 class WordPieceTokenizer:
     """The `tokenizers` library reading a tokenizer.json given as text."""
@@ -59,6 +62,9 @@ class WordPieceTokenizer:
 
     def encode(self, text: str) -> list[int]:
         return self._tokenizer.encode(clean(text), add_special_tokens=False).ids
+
+    def words(self) -> frozenset[str]:
+        return frozenset(word for word in self._tokenizer.get_vocab() if word.isalpha() and len(word) > 1)
 
 
 def tokenize(tokenizer: HashTokenizer | WordPieceTokenizer, texts: Sequence[str], *, max_tokens: int) -> tuple[Tensor, Tensor]:

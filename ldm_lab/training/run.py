@@ -41,6 +41,12 @@ def _clap(config: ModelConfig, recipe: Recipe, device: str) -> Task:
     return ClapTask(config, recipe.train, task_options(ClapOptions, recipe))
 
 
+def _clap_text(config: ModelConfig, recipe: Recipe, device: str) -> Task:
+    from ldm_lab.training.task_clap_text import ClapTextOptions, ClapTextTask
+
+    return ClapTextTask(config, recipe.train, task_options(ClapTextOptions, recipe))
+
+
 def _judge(config: ModelConfig, recipe: Recipe, device: str) -> Task:
     from ldm_lab.training.task_judge import JudgeOptions, JudgeTask
 
@@ -51,6 +57,7 @@ TASKS: dict[str, Callable[[ModelConfig, Recipe, str], Task]] = {
     "autoencoder": _autoencoder,
     "vocoder": _vocoder,
     "clap": _clap,
+    "clap-text": _clap_text,
     "diffusion": _diffusion,
     "judge": _judge,
 }

@@ -38,7 +38,6 @@ class ClapOptions:
     seconds: float = 2.56
     text_tower: str = "runs/text_tower"  # folder of `ldm_lab.training.distil`; "" leaves the tower untrained (tests)
     teacher: bool = False  # read captions with the tower's teacher (build time only); the tower stands in afterwards
-    freeze_audio: bool = False  # learn the text projection alone, so that everything trained on sound stays valid
     join: float = 0.15
     category_caption: float = 0.08
     category_captions: tuple[str, ...] = ()  # "animal: the sound of an animal", ...
@@ -99,14 +98,16 @@ def agreement(features: Tensor, texts: Sequence[str], categories: Sequence[str],
     and sound i is of that category, else 0."""
     cosine = features @ features.T
     same = 0.5 * ((cosine - similar_from) / (1.0 - similar_from)).clamp(0.0, 1.0)
-    keys = [text.lower().rstrip(".") for text in texts]
-    for i, key in enumerate(keys):
-        for j, other in enumerate(keys):
-            if key == other:
-                same[i, j] = 1.0
-            elif general[j] and categories[i] == categories[j]:
-                same[i, j] = max(0.5, float(same[i, j]))
-    return same
+    text, category = (_numbered(names).to(same.device) for names in ([t.lower().rstrip(".") for t in texts], categories))
+    fits = torch.tensor(general, device=same.device)[None, :] & (category[:, None] == category[None, :])
+    same = torch.where(fits, same.clamp(min=0.5), same)
+    return torch.where(text[:, None] == text[None, :], torch.ones_like(same), same)
+
+
+def _numbered(names: Sequence[str]) -> Tensor:
+    """(B,) the same number for the same name."""
+    numbers: dict[str, int] = {}
+    return torch.tensor([numbers.setdefault(name, len(numbers)) for name in names])
 
 
 class ClapTask:
@@ -126,12 +127,6 @@ class ClapTask:
             load_text_tower(self.clap, Path(options.text_tower))
         self.clap.text_tower.requires_grad_(False)
         self.teacher = Teacher() if options.teacher else None
-        if options.freeze_audio:
-            self.clap.audio_tower.requires_grad_(False)
-            self.clap.audio_projection.requires_grad_(False)
-        with torch.no_grad():
-            self.uncond = self.clap.eval().encode_text([""])
-        self.clap.train()
         self.modules: dict[str, nn.Module] = {"clap": self.clap}
         self.meta: dict = {}
         self.sounds = sounds or corpus_sounds("train")
@@ -147,7 +142,7 @@ class ClapTask:
 
     def batch(self, step: int) -> dict:
         clips = self.windows.indices(step, self.train.batch)
-        items = [self._item(clip, step, place) for place, clip in enumerate(clips)]
+        items = [self.item(clip, step, place) for place, clip in enumerate(clips)]
         mels, texts, general = zip(*items, strict=True)
         features = self.text_features(texts)
         same = agreement(features, texts, [self.sounds.categories[c] for c in clips], general,
@@ -155,7 +150,7 @@ class ClapTask:
         return {"mel": torch.from_numpy(np.stack(mels)), "features": features, "same": same,
                 "names": [self.sounds.names[c] for c in clips]}
 
-    def _item(self, clip: int, step: int, place: int) -> tuple[np.ndarray, str, bool]:
+    def item(self, clip: int, step: int, place: int) -> tuple[np.ndarray, str, bool]:
         """One window and one text for it; whether the text names only the category."""
         rng = self.rng.numpy("clap item", step, place)
         words = random.Random(int(rng.integers(0, 2**31)))
@@ -196,16 +191,10 @@ class ClapTask:
 
     def losses(self, batch: dict, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
         self.clap.text_tower.eval()
-        if self.options.freeze_audio:
-            self.clap.audio_tower.eval()
-            self.clap.audio_projection.eval()
         audio = self.clap.encode_mel(batch["mel"])
         text = self.clap.text_projection(batch["features"])
         scale = self.clap.logit_scale.clamp(max=math.log(100.0)).exp()
         loss = contrastive_loss(audio, text, batch["same"], scale)
-        if self.options.freeze_audio:  # the empty prompt must stay where the diffusion model met it
-            empty = self.clap.text_projection(self.text_features([""]).to(audio.device))
-            loss = loss + 1.0 - (empty * self.uncond.to(audio.device)).sum()
         hit = (audio @ text.T).argmax(1)
         right = batch["same"][torch.arange(len(hit), device=hit.device), hit] >= 0.99
         yield "clap", loss, {"loss": loss.item(), "top1": right.float().mean().item(), "scale": scale.item()}

@@ -1,17 +1,21 @@
 """The CLAP task: deterministic batches, windows that are mostly sound, soft targets, frozen parts that stay."""
 
 import math
+import random
 
 import numpy as np
 import pytest
 import torch
 
+from ldm_lab.checkpoint.parts import save_part
 from ldm_lab.config import MelConfig, preset
-from ldm_lab.errors import CheckpointError, ConfigError
+from ldm_lab.errors import CheckpointError, ConfigError, CorpusError
 from ldm_lab.training.data import Sounds
 from ldm_lab.training.loop import train
 from ldm_lab.training.recipe import TrainConfig
+from ldm_lab.training.synonyms import Synonyms
 from ldm_lab.training.task_clap import ClapOptions, ClapTask, MelStore, agreement, augment
+from ldm_lab.training.task_clap_text import ClapTextOptions, ClapTextTask
 
 FLOOR = math.log(1e-5)
 
@@ -92,16 +96,60 @@ def test_training_moves_the_audio_side_and_leaves_the_text_tower(tmp_path):
     assert 0 <= scores["text_to_audio_r1"] <= scores["text_to_audio_r10"] <= 1
 
 
-def test_with_frozen_audio_only_the_text_projection_learns(tmp_path):
-    learner = task(freeze_audio=True)
-    before = {k: v.clone() for k, v in learner.clap.state_dict().items()}
-    train(learner, learner.train, tmp_path / "run", progress=False)
-    moved = {k for k, v in learner.clap.state_dict().items() if not torch.equal(v, before[k])}
-    assert moved and all(name.startswith(("text_projection.", "logit_scale")) for name in moved)
-
-
 def test_bad_options_say_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match="category: caption"):
         task(category_captions=("no colon here",))
     with pytest.raises(CheckpointError, match=r"text_tower\.toml"):
         task(text_tower=str(tmp_path))
+
+
+def text_task(folder, **options) -> ClapTextTask:
+    """The text side on a saved tiny CLAP, without WordNet."""
+    save_part(task().clap, folder, "clap")
+    chosen = ClapTextOptions(**{"start": str(folder), "items": 48, "seconds": 0.64, "wordnet": "", "valid_clips": 6, **options})
+    return ClapTextTask(preset("tiny"), TrainConfig(steps=30, batch=16, warmup=1, lr=3e-3, ema=0.5), chosen,
+                        sounds=sounds(), valid=sounds())
+
+
+def test_the_text_side_learns_alone(tmp_path):
+    learner = text_task(tmp_path / "start")
+    before = {k: v.clone() for k, v in learner.clap.state_dict().items()}
+    first = sum(next(learner.losses(learner.batch(k), k))[2]["loss"] for k in range(4)) / 4
+    train(learner, learner.train, tmp_path / "run", progress=False)
+    last = sum(next(learner.losses(learner.batch(k), k))[2]["loss"] for k in range(4)) / 4
+    moved = {k for k, v in learner.clap.state_dict().items() if not torch.equal(v, before[k])}
+    assert last < first
+    assert moved and all(name.startswith(("text_projection.", "logit_scale")) for name in moved)
+
+
+def test_the_empty_prompt_is_held_in_place(tmp_path):
+    kept = {}
+    for hold in (0.0, 3.0):
+        learner = text_task(tmp_path / f"start{hold}", hold_empty=hold)
+        train(learner, learner.train, tmp_path / f"run{hold}", progress=False)
+        with torch.no_grad():
+            kept[hold] = (learner.clap.eval().encode_text([""]) * learner.empty).sum().item()
+    assert kept[3.0] > kept[0.0] and kept[3.0] > 0.95
+
+
+def test_text_batches_are_functions_of_their_step(tmp_path):
+    learner = text_task(tmp_path / "start")
+    one, two = learner.batch(7), learner.batch(7)
+    for name in ("sound", "features", "same"):
+        assert torch.equal(one[name], two[name])
+
+
+def test_synonyms_swap_words_and_say_when_there_are_none(tmp_path):
+    nouns = ("00000001 05 n 02 dog 0 hound 0 001 ~ 00000002 n 0000 | barks\n"
+             "00000002 05 n 02 terrier 0 wire_terrier 0 001 @ 00000001 n 0000 | a small dog\n")
+    (tmp_path / "data.noun").write_text(nouns, "latin-1")
+    (tmp_path / "index.noun").write_text("dog n 1 1 ~ 1 0 00000001\n", "latin-1")
+    (tmp_path / "data.verb").write_text("00000003 39 v 02 bark 0 woof 0 000 00 | speak\n", "latin-1")
+    (tmp_path / "index.verb").write_text("bark v 1 0 1 0 00000003\n", "latin-1")
+    synonyms = Synonyms(tmp_path, frozenset({"dog", "hound", "terrier", "bark", "woof"}))
+    assert synonyms.of("dog") == synonyms.of("dogs") == ["hound", "terrier"]
+    assert synonyms.of("barking") == ["woofing"]
+    assert synonyms.swap("A dog barking", random.Random(0), share=1.0) in ("A hound woofing", "A terrier woofing")
+    assert synonyms.swap("a cat", random.Random(0), share=1.0) is None
+    with pytest.raises(CorpusError, match="wordnet-base"):
+        Synonyms(tmp_path / "none", frozenset())
