@@ -38,6 +38,7 @@ class AutoencoderConfig:
     patch: int = 1  # pixels folded into channels before the first level (1 = the paper)
     groups: int = 32
     mid_attention: bool = True
+    linear_path: bool = False  # a linear r x r patch transform beside the network, PCA at the start (False = the paper)
     mel_mean: float = 0.0  # log-mel is fed as (mel - mean) / std; 0 and 1 = raw, as published
     mel_std: float = 1.0
 
@@ -207,7 +208,7 @@ TINY = ModelConfig(
 LAB = ModelConfig(
     name="lab",
     autoencoder=AutoencoderConfig(widths=(32, 64, 128), blocks=1, latent_channels=16, patch=2, groups=8,
-                                  mel_mean=-6.0, mel_std=3.0),
+                                  linear_path=True, mel_mean=-6.0, mel_std=3.0),
     vocoder=VocoderConfig(channels=256, rates=(2,), kernels=(4,), resblock_kernels=(3, 7),
                           resblock_dilations=((1, 3), (1, 3)), istft_n_fft=320, draft_iterations=4, match_steps=1),
     clap=ClapConfig(embed_dim=256),

@@ -1,6 +1,10 @@
 """VAE on log-mel (paper section 3.3): a convolutional encoder to a Gaussian latent, and its mirror image.
 
 r = 4 with 8 latent channels is the paper's default: a mel (B, 1024, 64) becomes z (B, 8, 256, 16).
+
+`linear_path` adds a linear r x r patch transform beside encoder and decoder, and `start_from_pca` sets it to the best
+one there is: the principal components of the patches (Baldi & Hornik 1989: a linear autoencoder that has learnt all it
+can is PCA). The network then learns only what is not linear, which spares a small machine most of the training.
 """
 
 from __future__ import annotations
@@ -119,6 +123,10 @@ class Autoencoder(nn.Module):
         self.quant_conv = nn.Conv2d(2 * config.latent_channels, 2 * config.latent_channels, 1)
         self.post_quant_conv = nn.Conv2d(config.latent_channels, config.latent_channels, 1)
         self.decoder = Decoder(config)
+        if config.linear_path:
+            r = config.ratio
+            self.linear_in = nn.Conv2d(1, config.latent_channels, r, stride=r)
+            self.linear_out = nn.ConvTranspose2d(config.latent_channels, 1, r, stride=r)
 
     def encode(self, mel: Tensor) -> Posterior:
         """mel (B, T, M), natural log -> Posterior of (B, C, T/r, M/r)."""
@@ -128,9 +136,45 @@ class Autoencoder(nn.Module):
             )
         x = (mel[:, None] - self.config.mel_mean) / self.config.mel_std  # (B, 1, T, M)
         mean, logvar = self.quant_conv(self.encoder(x)).chunk(2, dim=1)
+        if self.config.linear_path:
+            mean = mean + self.linear_in(x)
         return Posterior(mean, logvar.clamp(-30.0, 20.0))
 
     def decode(self, z: Tensor) -> Tensor:
         """z (B, C, T/r, M/r), unscaled -> mel (B, T, M)."""
-        x = self.decoder(self.post_quant_conv(z))[:, 0]
-        return x * self.config.mel_std + self.config.mel_mean
+        x = self.decoder(self.post_quant_conv(z))
+        if self.config.linear_path:
+            x = x + self.linear_out(z)
+        return x[:, 0] * self.config.mel_std + self.config.mel_mean
+
+    @torch.no_grad()
+    def start_from_pca(self, mel: Tensor, *, logvar: float = -6.0) -> None:
+        """Set the linear path to the principal components of `mel`'s r x r patches, and everything beside it to zero.
+
+        mel (B, T, M). Component k is divided by the square root of its standard deviation: full whitening would make the
+        faintest detail as loud as the outline, none would leave it inaudible to the diffusion model's loss.
+        `logvar` is the posterior's log variance to start with.
+        """
+        config, r = self.config, self.config.ratio
+        x = (mel - config.mel_mean) / config.mel_std
+        patches = x.unfold(1, r, r).unfold(2, r, r).flatten(3).flatten(0, 2).double()  # (B T/r M/r, r r)
+        centre = patches.mean(0)
+        variance, axes = torch.linalg.eigh(torch.cov(patches.T, correction=0))
+        spread = variance.sum().sqrt()
+        variance, axes = variance.flip(0)[: config.latent_channels], axes.flip(1)[:, : config.latent_channels]
+        scale = variance.clamp(min=1e-8) ** 0.25
+        into = (axes / scale).T  # (C, r r): z = into (patch - centre)
+        self.linear_in.weight.copy_(into.reshape(-1, 1, r, r))
+        self.linear_in.bias.copy_(-(into @ centre))
+        self.linear_out.weight.copy_((axes * scale).T.reshape(-1, 1, r, r))  # patch = out z + centre
+        # A transposed convolution has one bias for the patch; the rest of the centre comes through the mean of z.
+        self.linear_out.bias.fill_(centre.mean())
+        lost = centre - centre.mean() - axes @ (axes.T @ (centre - centre.mean()))
+        if lost.norm() > 0.1 * spread:
+            raise ValueError(f"the mean patch differs over the patch by {lost.norm() / spread:.2f} of the spread of all "
+                             "patches, expected at most 0.1: one bias cannot carry it; give more mels")
+        shift = into @ (centre - centre.mean())
+        self.linear_in.bias.add_(shift)
+        for layer in (self.quant_conv, self.decoder.conv_out):
+            nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
+        self.quant_conv.bias[config.latent_channels :] = logvar

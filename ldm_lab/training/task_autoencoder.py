@@ -24,6 +24,9 @@ from ldm_lab.training.plots import save_mels, save_sounds
 from ldm_lab.training.recipe import TrainConfig
 
 
+PCA_CLIPS = 1500  # windows that the linear path is fitted to
+
+
 @dataclass(frozen=True)
 class AutoencoderOptions:
     """`seconds` of sound a training window; KL and adversarial weights; when the discriminator starts."""
@@ -54,6 +57,8 @@ class AutoencoderTask:
         if options.freeze_encoder:
             self.model.encoder.requires_grad_(False)
             self.model.quant_conv.requires_grad_(False)
+            if config.autoencoder.linear_path:
+                self.model.linear_in.requires_grad_(False)
         self.modules: dict[str, nn.Module] = {"autoencoder": self.model}
         if options.gan_start < train.steps:
             self.modules["discriminator"] = self.discriminator
@@ -61,6 +66,9 @@ class AutoencoderTask:
         self.front = MelFrontend(config.mel)
         sounds = corpus_sounds("train") if options.data == "corpus" else folder_sounds(options.data)
         self.windows = Windows(sounds, options.seconds, seed=train.seed, rate=config.mel.sample_rate)
+        if config.autoencoder.linear_path and not options.start:
+            wav, _ = fixed_windows(sounds, 2.56, count=PCA_CLIPS, rate=config.mel.sample_rate)
+            self.model.start_from_pca(torch.cat([self.front(part) for part in wav.split(64)]))
         self.valid = None
 
     def optimised(self) -> dict[str, list[nn.Parameter]]:
