@@ -16,7 +16,7 @@ from ldm_lab.errors import AudioInputError
 
 MAX_SECONDS = 600.0  # a player holds its sound in the page: 19 MB for ten minutes
 MAX_COLUMNS = 4096  # picture columns; longer sounds show the loudest frame of each group
-TICKS_HZ = (250, 500, 1000, 2000, 4000)
+TICKS_HZ = (500, 1000, 2000, 4000)
 RAMP = (  # matplotlib's magma at 17 even stops, six hexadecimal digits each; js/picture.js holds the same
     "0000040a08221d114736106b51127c6a1c818326819c2e7fb73779d0416fe75263f56b5cfc8961fea772fec488fde2a3fcfdbf"
 )
@@ -89,8 +89,8 @@ def time_ticks(seconds: float, most: int = 8) -> list[float]:
     return [round(float(i * step), 6) for i in range(int(seconds / step + 1e-6) + 1)]
 
 
-def still(mels: Sequence[np.ndarray], labels: Sequence[str], config: MelConfig, *, width: int = 640,
-          height: int = 150) -> bytes:
+def still(mels: Sequence[np.ndarray], labels: Sequence[str], config: MelConfig, *, width: int = 480,
+          height: int = 112) -> bytes:
     """PNG of one or several log-mels (T, M), one above the other, axes in seconds and hertz."""
     from PIL import Image, ImageDraw, ImageFont
 
@@ -124,9 +124,9 @@ def still(mels: Sequence[np.ndarray], labels: Sequence[str], config: MelConfig, 
 
 
 def to_png(image) -> bytes:
-    """A PIL picture as a small PNG of 64 colours."""
+    """A PIL picture as a small PNG of 48 colours."""
     out = io.BytesIO()
-    image.quantize(64).save(out, format="png", optimize=True)
+    image.quantize(48).save(out, format="png", optimize=True)
     return out.getvalue()
 
 

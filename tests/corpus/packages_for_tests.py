@@ -63,7 +63,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 def cat(sounds: list[bytes]) -> bytes:
     """An OpenTTD sound catalogue."""
     at, table, body = 8 * len(sounds), b"", b""
-    for number, data in enumerate(sounds):
+    for data in sounds:
         entry = bytes([6]) + b"name\0 "[:6] + data + b"\x04tail"
         table += struct.pack("<II", (at + len(body)) | 0x80000000, len(entry))
         body += entry

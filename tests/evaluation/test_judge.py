@@ -9,10 +9,11 @@ import torch
 from ldm_lab.config import preset
 from ldm_lab.corpus.table import CATEGORIES as CORPUS_CATEGORIES
 from ldm_lab.errors import CheckpointError, OptionError
-from ldm_lab.evaluation.judging import judge_accuracy, judge_features, load_judge, save_judge
+from ldm_lab.evaluation.judging import judge_accuracy, judge_features, load_judge, save_judge, ship_judge
 from ldm_lab.models.judge import CATEGORIES, Judge, JudgeConfig
 from ldm_lab.training.loop import train
 from ldm_lab.training.recipe import TrainConfig
+from ldm_lab.training.run import export
 from ldm_lab.training.task_judge import JudgeClips, JudgeOptions, JudgeTask, augment, chances, eligible
 
 
@@ -130,3 +131,15 @@ def test_it_learns_and_its_averaged_weights_judge_right(tmp_path):
     result = judge_accuracy(wavs, ["animal"] * 5 + ["bell_ui"] * 5, job.model)
     assert result["top1"] >= 0.9
     assert result["n"] == 10
+
+
+def test_a_run_is_shipped_with_its_record(tmp_path):
+    job = task()
+    config = TrainConfig(steps=1, batch=2)
+    job.meta["recipe"] = {"train": {"batch": 2, "seed": 0}, "options": {"enough": 7}}
+    export(job, train(job, config, tmp_path / "run", progress=False), tmp_path / "run" / "weights")
+    folder = ship_judge(tmp_path / "run", tmp_path / "shipped")
+    card = (folder / "README.md").read_text()
+    assert "| animal | 12 |" in card
+    assert "fewer than 7 recordings" in card
+    assert load_judge(folder).config == JudgeConfig()

@@ -127,7 +127,9 @@ def test_replaced_weights_make_their_parts_stale(bench, measured, tmp_path):
     save_model(ldm, folder)
     assert "vocoder" in stale(metrics, folder)
     assert "autoencoder" not in stale(metrics, folder)
-    assert set(weights_of(folder, "vocoder")) == {"config.json", "vocoder.safetensors"}
+    assert set(weights_of(folder, "vocoder")) == {"config", "vocoder.safetensors"}
+    save_model(ldm.replace(scale_factor=2.0), folder)  # a retrained UNet brings a new scale factor
+    assert {"generation", "vocoder"} == set(stale(metrics, folder))
 
 
 def test_a_perfect_autoencoder_loses_nothing(bench):

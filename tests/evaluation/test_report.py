@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from ldm_lab.checkpoint.files import read_manifest
 from ldm_lab.config import ModelConfig, from_dict, preset
 from ldm_lab.errors import OptionError
 from ldm_lab.evaluation.card import model_card, write_card
-from ldm_lab.evaluation.lab import PARTS, read_metrics, stale
+from ldm_lab.evaluation.lab import JUDGED, PARTS, read_metrics, stale
 from ldm_lab.evaluation.report import END, START, Goal, between_markers, goals, metrics_table, write_readme
 
 
@@ -98,6 +99,8 @@ def test_shipped_figures_belong_to_the_shipped_weights(lab_folder):
     metrics = read_metrics(lab_folder / "metrics.json")
     assert set(metrics["parts"]) == set(PARTS)
     assert stale(metrics, lab_folder) == [], "weights were replaced: run `ldm-lab measure` again"
+    judge = read_manifest(lab_folder.parent / "judge")
+    assert all(metrics["parts"][name]["judge"] == judge for name in JUDGED), "the judge was replaced: measure again"
 
 
 def test_shipped_generation_was_measured_in_full(lab_folder):
@@ -110,11 +113,11 @@ def test_shipped_generation_was_measured_in_full(lab_folder):
 
 def test_readme_and_card_are_those_of_the_shipped_figures(root, lab_folder, tmp_path):
     readme = (root / "README.md").read_text(encoding="utf-8")
-    assert readme == between_markers(readme, metrics_table(read_metrics(lab_folder / "metrics.json"))), "run `ldm-lab readme`"
+    assert readme == between_markers(readme, metrics_table(read_metrics(lab_folder / "metrics.json"))), "run `ldm-lab report`"
     shipped = (lab_folder / "README.md").read_text(encoding="utf-8")
     for path in lab_folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    assert shipped == write_card(tmp_path), "run `ldm-lab readme`"
+    assert shipped == write_card(tmp_path), "run `ldm-lab report`"
 
 
 def test_the_shipped_judge_is_whole_and_small(root):
