@@ -210,7 +210,7 @@ LAB = ModelConfig(
     autoencoder=AutoencoderConfig(widths=(32, 64, 128), blocks=1, latent_channels=16, patch=2, groups=8,
                                   linear_path=True, mel_mean=-6.0, mel_std=3.0),
     vocoder=VocoderConfig(channels=256, rates=(2,), kernels=(4,), resblock_kernels=(3, 7),
-                          resblock_dilations=((1, 3), (1, 3)), istft_n_fft=320, draft_iterations=4, match_steps=1),
+                          resblock_dilations=((1, 3), (1, 3)), istft_n_fft=320, draft_iterations=4, match_steps=6),
     clap=ClapConfig(embed_dim=256),
     unet=UNetConfig(latent_channels=16, widths=(96, 160, 224), blocks=2, attention=(False, True, True),
                     head_channels=32, cond_dim=256, groups=16, attentions=1),
