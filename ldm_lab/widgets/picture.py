@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from ldm_lab.errors import AudioInputError
 
 MAX_SECONDS = 600.0  # a player holds its sound in the page: 19 MB for ten minutes
 MAX_COLUMNS = 4096  # picture columns; longer sounds show the loudest frame of each group
+LINE = 15  # pixels a line of text in a still picture
 TICKS_HZ = (500, 1000, 2000, 4000)
 RAMP = (  # matplotlib's magma at 17 even stops, six hexadecimal digits each; js/picture.js holds the same
     "0000040a08221d114736106b51127c6a1c818326819c2e7fb73779d0416fe75263f56b5cfc8961fea772fec488fde2a3fcfdbf"
@@ -91,23 +93,25 @@ def time_ticks(seconds: float, most: int = 8) -> list[float]:
 
 def still(mels: Sequence[np.ndarray], labels: Sequence[str], config: MelConfig, *, width: int = 480,
           height: int = 112) -> bytes:
-    """PNG of one or several log-mels (T, M), one above the other, axes in seconds and hertz."""
+    """PNG of one or several log-mels (T, M), one above the other, axes in seconds and hertz, each with words above it."""
     from PIL import Image, ImageDraw, ImageFont
 
-    left, right, top_margin, bottom = 46, 14, 20, 34
+    words = [textwrap.fill(label, 78, max_lines=3, placeholder=" ...") for label in labels]
+    left, right, bottom = 46, 14, 34
+    top_margin = 6 + LINE * max(1, *(text.count("\n") + 1 for text in words))
     pitch = height + top_margin
     sheet = Image.new("RGB", (left + width + right, pitch * len(mels) + bottom), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)
     top, centres = top_level(mels, config), band_centres(config)
     longest = max(len(mel) for mel in mels) * config.hop_length / config.sample_rate
-    for i, (mel, label) in enumerate(zip(mels, labels)):
+    for i, (mel, label) in enumerate(zip(mels, words)):
         y = i * pitch + top_margin
         pen.rectangle((left, y, left + width, y + height), fill="#000004")
         cells = levels(fold_columns(mel, columns_per_cell(len(mel))), top)
         seconds = len(mel) * config.hop_length / config.sample_rate
         part = Image.fromarray(colours(cells.T[::-1]))
         sheet.paste(part.resize((max(1, round(width * seconds / longest)), height), Image.Resampling.BOX), (left, y))
-        pen.text((left, y - 4), label, "black", font, anchor="ls")
+        pen.multiline_text((left, y - 4), label, "black", font, anchor="ld", spacing=2)
         pen.text((2, y + 2), "Hz", "black", font, anchor="lt")
         for hz in (hz for hz in TICKS_HZ if centres[0] < hz < centres[-1]):
             band = float(np.interp(hz, centres, np.arange(len(centres))))

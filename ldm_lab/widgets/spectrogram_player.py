@@ -107,8 +107,10 @@ class SpectrogramPlayer(anywidget.AnyWidget):
         return "\n".join([first, *(f"  {v['label']}: {v['transcript']}" for v in self.versions)])
 
     def still(self) -> bytes:
-        """PNG of the log-mel picture with its axes."""
-        return picture.still(list(self._mels.values()), list(self._mels), self._config)
+        """PNG of the log-mel pictures with axes, and with title and transcripts in writing."""
+        words = [": ".join(part for part in (v["label"], v["transcript"]) if part) for v in self.versions]
+        words[0] = ". ".join(part for part in (self.title, words[0]) if part)
+        return picture.still(list(self._mels.values()), words, self._config)
 
     def __repr__(self) -> str:
         return f"SpectrogramPlayer({self.text()})" if hasattr(self, "_mels") else "SpectrogramPlayer()"
