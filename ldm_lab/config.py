@@ -212,7 +212,7 @@ LAB = ModelConfig(
     vocoder=VocoderConfig(channels=256, rates=(2,), kernels=(4,), resblock_kernels=(3, 7),
                           resblock_dilations=((1, 3), (1, 3)), istft_n_fft=320, draft_iterations=4, match_steps=6),
     clap=ClapConfig(embed_dim=256),
-    unet=UNetConfig(latent_channels=16, widths=(96, 160, 224), blocks=2, attention=(False, True, True),
+    unet=UNetConfig(latent_channels=16, widths=(64, 128, 192), blocks=2, attention=(False, True, True),
                     head_channels=32, cond_dim=256, groups=16, attentions=1),
     diffusion=DiffusionConfig(prediction="v"),  # the paper predicts eps; v wastes less of a short training on high noise
     window_seconds=2.56, default_steps=20, default_guidance=3.0, default_sampler="dpmpp_2m",
