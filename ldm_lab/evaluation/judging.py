@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ldm_lab.audio.mel import log_mel
 from ldm_lab.checkpoint import assets_folder
-from ldm_lab.checkpoint.files import read_json, read_manifest, write_json, write_manifest
+from ldm_lab.checkpoint.files import read_json, read_manifest, write_json, write_manifest, write_text
 from ldm_lab.checkpoint.parts import load_part, save_part
 from ldm_lab.config import MelConfig, from_dict, to_dict
 from ldm_lab.errors import OptionError, unknown
@@ -29,6 +29,43 @@ def save_judge(judge: Judge, folder: str | os.PathLike) -> None:
     save_part(judge, folder, NAME, dtype=torch.float16)
     write_json(folder / CONFIG, to_dict(judge.config))
     write_manifest(folder, [f"{NAME}.safetensors", CONFIG])
+
+
+def ship_judge(run: str | os.PathLike, folder: str | os.PathLike | None = None) -> Path:
+    """Take the judge that ``ldm-lab train judge`` left in `run` into `folder` (the shipped judge's place if omitted).
+
+    Beside weights, shape and manifest goes README.md, written from the training record.
+    """
+    weights = Path(run) / "weights"
+    folder = assets_folder() / "checkpoints" / NAME if folder is None else Path(folder)
+    judge = Judge()
+    load_part(judge, weights, NAME)
+    save_judge(judge.eval(), folder)
+    record = read_json(weights / "training.json")
+    options = record["meta"]["recipe"]
+    counts = record["meta"]["clips"]
+    parameters = sum(p.numel() for p in judge.parameters())
+    enough = options["options"].get("enough", "the default number of")
+    minutes = record["seconds"] / 60
+    table = "\n".join(f"| {name} | {counts[name]} |" for name in judge.config.categories if name in counts)
+    text = f"""# The judge
+
+A classifier of the 14 kinds of sound of the corpus, used for measuring only: no other part was trained with it, and it never
+met a reconstructed, vocoded or generated sound. Code: `ldm_lab/models/judge.py`; recipe: `recipes/judge.toml`. Its accuracy on
+real test clips stands beside every figure it gives (`../lab/metrics.json`, `judge_top1_real`).
+
+{parameters / 1e6:.2f} M weights in half precision; {record['step']} steps of {options['train']['batch']} windows, seed {options['train']['seed']},
+{minutes:.0f} minutes on a shared CPU. Training clips (recordings; rendered and synthesised ones where a category has
+fewer than {enough} recordings; no mixtures):
+
+| category | clips |
+|---|---|
+{table}
+
+Licence: CC BY-SA 4.0 (`LICENSE`); sounds and authors in `assets/corpus/ATTRIBUTION.md`.
+"""
+    write_text(folder / "README.md", text)
+    return folder
 
 
 def load_judge(folder: str | os.PathLike | None = None) -> Judge:

@@ -7,6 +7,7 @@ was measured with, so that figures of weights that have been replaced since are 
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import time
@@ -29,10 +30,9 @@ log = logging.getLogger(__name__)
 
 FORMAT = 1
 PARTS = ("autoencoder", "vocoder", "clap", "generation", "speed")
-# The files of a model that the figures of a part depend on.
-DEPENDS = {
-    "autoencoder": ("autoencoder",), "vocoder": ("vocoder",), "clap": ("clap",),
-    "generation": ("autoencoder", "clap", "unet", "vocoder"), "speed": ("autoencoder", "clap", "unet", "vocoder"),
+# The weights that the figures of a part depend on; None = all of them and the whole configuration.
+DEPENDS: dict[str, str | None] = {
+    "autoencoder": "autoencoder", "vocoder": "vocoder", "clap": "clap", "generation": None, "speed": None,
 }  # fmt: skip
 JUDGED = ("autoencoder", "generation")
 SECONDS = 2.56
@@ -150,11 +150,18 @@ def _judge_folder(judge: str | os.PathLike | None) -> Path:
 
 
 def weights_of(folder: Path, part: str) -> dict[str, str]:
-    """{file: SHA-256} of the files that the figures of `part` depend on, as the model's manifest has them."""
-    manifest = read_manifest(folder)
-    names = ["config.json", *(f"{name}.safetensors" for name in DEPENDS[part])]
-    names += ["tokenizer.json"] if "clap" in DEPENDS[part] and "tokenizer.json" in manifest else []
-    return {name: manifest[name] for name in names}
+    """{file: SHA-256} of the weights that the figures of `part` depend on, as the model's manifest has them.
+
+    `config` stands for the sections of config.json that shape them, so that a new default number of steps, say, does not
+    make the vocoder's figures stale.
+    """
+    manifest, config, only = read_manifest(folder), read_json(folder / "config.json"), DEPENDS[part]
+    chosen = [name for name in manifest if name != "config.json"]
+    if only is not None:
+        config = {key: config[key] for key in ("mel", only)}
+        chosen = [name for name in chosen if name == f"{only}.safetensors" or (only == "clap" and name == "tokenizer.json")]
+    text = json.dumps(config, sort_keys=True)
+    return {"config": hashlib.sha256(text.encode()).hexdigest(), **{name: manifest[name] for name in sorted(chosen)}}
 
 
 def read_metrics(path: str | os.PathLike) -> dict:
@@ -169,9 +176,3 @@ def stale(metrics: dict, folder: str | os.PathLike) -> list[str]:
     """Parts whose figures were measured with other weights than those in `folder`."""
     folder = Path(folder)
     return [name for name, entry in metrics["parts"].items() if entry["weights"] != weights_of(folder, name)]
-
-
-def fingerprint(metrics: dict) -> str:
-    """Short hash of all figures, for captions of tables made from them."""
-    text = repr(sorted((name, sorted(entry["weights"].items())) for name, entry in metrics["parts"].items()))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
