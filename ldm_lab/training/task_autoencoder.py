@@ -23,7 +23,6 @@ from ldm_lab.training.data import Windows, corpus_sounds, fixed_windows, folder_
 from ldm_lab.training.plots import save_mels, save_sounds
 from ldm_lab.training.recipe import TrainConfig
 
-
 PCA_CLIPS = 1500  # windows that the linear path is fitted to
 
 
