@@ -35,6 +35,7 @@ class ClapTextOptions:
     items: int = 11520
     swap: float = 0.3  # share of captions with words swapped for others of near meaning
     noise: float = 0.8  # length of the noise on a sentence embedding of length 1
+    align: float = 1.0  # weight of 1 - cosine of each pair: a text becomes the mean of its sounds, as a condition should
     hold_empty: float = 1.0  # weight of keeping the empty prompt's embedding where it was
     wordnet: str = "/usr/share/wordnet"  # "" does without synonyms
     seconds: float = 2.56
@@ -125,5 +126,7 @@ class ClapTextTask:
         self.clap.text_projection.train()
         text = self.clap.text_projection(batch["features"])
         contrast = contrastive_loss(batch["sound"], text, batch["same"], self.clap.logit_scale.exp())
+        apart = 1.0 - (text * batch["sound"]).sum(-1).mean()
         moved = 1.0 - (self.clap.text_projection(batch["empty_features"]) * batch["empty"]).sum()
-        yield "text", contrast + self.options.hold_empty * moved, {"loss": contrast.item(), "empty_moved": moved.item()}
+        loss = contrast + self.options.align * apart + self.options.hold_empty * moved
+        yield "text", loss, {"loss": contrast.item(), "apart": apart.item(), "empty_moved": moved.item()}
