@@ -44,8 +44,10 @@ class SpectrogramPlayer(anywidget.AnyWidget):
 
     def __init__(self, sounds, *, sample_rate: int = 16000, config: MelConfig | None = None,
                  transcript: str | Mapping[str, str] | None = None, **traits) -> None:
-        super().__init__(**traits)
-        self.show(sounds, sample_rate=sample_rate, config=config, transcript=transcript)
+        # The sound is in the very first message: an update sent while a front end still loads the module could be lost.
+        state, kept = _state(sounds, sample_rate=sample_rate, config=config, transcript=transcript)
+        self._config, self._mels = kept
+        super().__init__(**state, **traits)
 
     @traitlets.validate("active")
     def _within(self, proposal) -> int:
@@ -62,32 +64,12 @@ class SpectrogramPlayer(anywidget.AnyWidget):
         transcript: one line for all versions, or {label: line}; None writes down what can be measured (`describe`).
         Raises AudioInputError for sounds that cannot be played, OptionError for no version or too many.
         """
-        named = sounds if isinstance(sounds, Mapping) else {"": sounds}
-        if not 1 <= len(named) <= MAX_VERSIONS:
-            raise OptionError(f"got {len(named)} versions, expected 1 to {MAX_VERSIONS}")
-        if isinstance(transcript, Mapping) and set(transcript) != set(named):
-            raise OptionError(f"transcript: got lines for {sorted(transcript)}, expected one for each of {sorted(named)}")
-        config = config or MelConfig(sample_rate=sample_rate, fmax=min(8000.0, sample_rate / 2))
-        if config.sample_rate != sample_rate:
-            raise AudioInputError(f"the mel is for {config.sample_rate} Hz, the sound has {sample_rate} Hz; resample it")
-        wavs = {str(label): picture.mono(wav, sample_rate=sample_rate) for label, wav in named.items()}
-        lines = {label: _line(transcript, label, wav, sample_rate) for label, wav in wavs.items()}
-        self._config = config
-        self._mels = {label: picture.spectrogram(wav, config) for label, wav in wavs.items()}
-        group = picture.columns_per_cell(max(len(mel) for mel in self._mels.values()))  # one time scale for all
+        state, (self._config, self._mels) = _state(sounds, sample_rate=sample_rate, config=config, transcript=transcript)
+        if title is not None:
+            state["title"] = title
         with self.hold_sync():
-            self.sample_rate = sample_rate
-            self.band_hz = picture.band_centres(config)
-            self.frame_seconds = group * config.hop_length / sample_rate
-            self.versions = self._pack(wavs, lines, group)
-            self.active, self.position, self.playing = 0, 0.0, False
-            self.title = self.title if title is None else title
-
-    def _pack(self, wavs: Mapping[str, np.ndarray], lines: Mapping[str, str], group: int) -> list[dict]:
-        top = picture.top_level(list(self._mels.values()), self._config)
-        cells = {label: picture.levels(picture.fold_columns(mel, group), top) for label, mel in self._mels.items()}
-        return [{"label": label, "transcript": lines[label], "pcm": picture.pcm_bytes(wav), "mel": cells[label].tobytes()}
-                for label, wav in wavs.items()]
+            for name, value in {**state, "active": 0, "position": 0.0, "playing": False}.items():
+                setattr(self, name, value)
 
     @property
     def seconds(self) -> float:
@@ -120,6 +102,30 @@ class SpectrogramPlayer(anywidget.AnyWidget):
         data, metadata = shown if isinstance(shown, tuple) else (shown, {})
         data = {**data, "image/png": picture.to_base64(self.still()), "text/plain": self.text()}
         return data, {**metadata, "image/png": {"alt": f"Log-mel spectrogram. {self.text()}"}}
+
+
+def _state(sounds, *, sample_rate: int, config: MelConfig | None, transcript: str | Mapping[str, str] | None):
+    """(traits, (config, mels by label)) of one sound or of a mapping of versions; all versions share level and time scale."""
+    named = sounds if isinstance(sounds, Mapping) else {"": sounds}
+    if not 1 <= len(named) <= MAX_VERSIONS:
+        raise OptionError(f"got {len(named)} versions, expected 1 to {MAX_VERSIONS}")
+    if isinstance(transcript, Mapping) and set(transcript) != set(named):
+        raise OptionError(f"transcript: got lines for {sorted(transcript)}, expected one for each of {sorted(named)}")
+    config = config or MelConfig(sample_rate=sample_rate, fmax=min(8000.0, sample_rate / 2))
+    if config.sample_rate != sample_rate:
+        raise AudioInputError(f"the mel is for {config.sample_rate} Hz, the sound has {sample_rate} Hz; resample it")
+    wavs = {str(label): picture.mono(wav, sample_rate=sample_rate) for label, wav in named.items()}
+    mels = {label: picture.spectrogram(wav, config) for label, wav in wavs.items()}
+    group = picture.columns_per_cell(max(len(mel) for mel in mels.values()))
+    top = picture.top_level(list(mels.values()), config)
+    versions = []
+    for label, wav in wavs.items():
+        cells = picture.levels(picture.fold_columns(mels[label], group), top)
+        versions.append({"label": label, "transcript": _line(transcript, label, wav, sample_rate),
+                         "pcm": picture.pcm_bytes(wav), "mel": cells.tobytes()})
+    state = {"versions": versions, "sample_rate": sample_rate, "band_hz": picture.band_centres(config),
+             "frame_seconds": group * config.hop_length / config.sample_rate}
+    return state, (config, mels)
 
 
 def _line(transcript: str | Mapping[str, str] | None, label: str, wav: np.ndarray, sample_rate: int) -> str:

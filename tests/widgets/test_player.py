@@ -2,6 +2,7 @@
 
 import base64
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -134,6 +135,19 @@ def test_the_module_asks_for_nothing_from_outside():
     for word in ("http:", "https:", "data:audio", "fetch(", "@import"):
         assert word not in text.replace("http://www.w3.org/2000/svg", "")
     assert text.count("export class Transport") == 1
+
+
+def test_the_first_message_to_a_front_end_holds_the_sound(tone, monkeypatch):
+    sent = []
+    monkeypatch.setattr("ipywidgets.widgets.widget.comm.create_comm",
+                        lambda **kwargs: sent.append(kwargs) or SimpleNamespace(comm_id="1", on_msg=lambda handler: None, close=lambda: None,
+                                                                               send=sent.append, kernel=None))
+    shown = player(tone, title="a tone")
+    opened = [message for message in sent if "versions" in message.get("data", {}).get("state", {})]
+    assert opened == sent[-1:]
+    assert opened[0]["data"]["state"]["title"] == "a tone"
+    assert len(opened[0]["buffers"][0]) == 2 * RATE
+    shown.close()
 
 
 def test_traits_are_small_beside_the_sound(tone):
