@@ -1,7 +1,7 @@
 """`measure`: every figure of the model card, on held-out test clips, with intervals, written to one JSON file.
 
-Each part can be measured alone; its entry is replaced and the others stay. An entry records the SHA-256 of the weights it
-was measured with, so that figures of weights that have been replaced since are noticed (`stale`).
+Each part can be measured alone, also by several processes at a time; its entry is replaced and the others stay. An entry
+records the SHA-256 of the weights it was measured with, so that figures of weights replaced since are noticed (`stale`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Bench:
 
 
 def measure(model: str | os.PathLike = "lab", out: str | os.PathLike | None = None, parts: Sequence[str] = PARTS, *,
-            prompts: int = 300, vocoder_clips: int = 100, test_clips: int | None = None, seed: int = 0,
+            prompts: int = 300, vocoder_clips: int = 64, test_clips: int | None = None, seed: int = 0,
             corpus: CorpusLike | None = None, judge: str | os.PathLike | None = None, keep: str | os.PathLike | None = None,
             progress: bool = True, **options) -> dict:
     """Measure `parts` of `model` ("lab" or a folder made by `save_model`) and merge them into the JSON file `out`.
@@ -88,16 +88,21 @@ def measure(model: str | os.PathLike = "lab", out: str | os.PathLike | None = No
     bench = Bench(folder, corpus, assets_folder() / "paraphrases.csv", _judge_folder(judge), prompts, vocoder_clips,
                   test_clips, seed, None if keep is None else Path(keep), progress)
     ldm = load_model(folder)
-    metrics = read_metrics(out) if out.is_file() else {"format": FORMAT, "parts": {}}
-    metrics["model"] = ldm.name
+    metrics = _read_or_new(out)
     for name in parts:
         started = time.perf_counter()
         entry = _run(name, ldm, bench, options)
         entry["measuring_seconds"] = round(time.perf_counter() - started, 1)
+        metrics = _read_or_new(out)  # again: another process may have measured another part meanwhile
+        metrics["model"] = ldm.name
         metrics["parts"][name] = entry
         write_json(out, metrics)  # after each part: a later one that fails loses nothing
         log.info("%s measured in %.0f s", name, entry["measuring_seconds"])
     return metrics
+
+
+def _read_or_new(path: Path) -> dict:
+    return read_metrics(path) if path.is_file() else {"format": FORMAT, "parts": {}}
 
 
 def _run(name: str, ldm: AudioLDM, bench: Bench, options: dict) -> dict:
