@@ -9,7 +9,7 @@ import torch
 from ldm_lab.audio.mel import griffin_lim, log_mel
 from ldm_lab.config import VocoderConfig
 from ldm_lab.errors import ConfigError
-from ldm_lab.models.vocoder import Vocoder, _overlap_add, griffin_lim_draft, match_mel
+from ldm_lab.models.vocoder import Vocoder, _overlap_add, griffin_lim_draft, limit, match_mel
 from ldm_lab.rng import Rng
 
 TINY = VocoderConfig(channels=32, resblock_kernels=(3, 5), resblock_dilations=((1, 3), (1, 2)))
@@ -253,3 +253,23 @@ def test_half_precision_keeps_the_sound():
         full, half = model(mel), copy.deepcopy(model).to(torch.bfloat16)(mel.bfloat16())
     assert half.dtype == torch.bfloat16
     assert _mel_error(half.float(), log_mel(full)) < 0.3
+
+
+def test_limiting_fits_peaks_and_leaves_the_rest():
+    wav = _sound()
+    assert torch.equal(limit(wav), wav)
+    loud = wav.clone()
+    loud[0, 3000:3010] = 3.0
+    limited = limit(loud)
+    assert limited.abs().max() <= 1.0 + 1e-6
+    assert limited[0, 3005] > 0.95  # no quieter than needed
+    assert torch.equal(limited[1], loud[1])
+    far = (torch.arange(wav.shape[1]) - 3005).abs() > 1600
+    assert torch.equal(limited[0, far], loud[0, far])
+
+
+@pytest.mark.parametrize("where", range(0, 480, 53))
+def test_no_peak_gets_through_the_limiter(where):
+    wav = torch.zeros(1, 1579)
+    wav[0, where] = -2.0
+    assert limit(wav).abs().max() <= 1.0 + 1e-6
