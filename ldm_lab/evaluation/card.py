@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ldm_lab.checkpoint.files import read_json, write_text
-from ldm_lab.config import ModelConfig, from_dict
+from ldm_lab.config import ModelConfig, VocoderConfig, from_dict
 from ldm_lab.evaluation.lab import read_metrics
 from ldm_lab.evaluation.report import goals, metrics_table
 
@@ -78,8 +78,9 @@ def _shape(config: ModelConfig, parameters: dict[str, int]) -> str:
     widths = lambda part: "/".join(map(str, part.widths))
     rows = [
         ("mel front end", f"{mel.sample_rate // 1000} kHz, {mel.n_mels} bands, hop {mel.hop_length}", ""),
-        ("autoencoder", f"r = {vae.ratio}, {vae.latent_channels} channels, widths {widths(vae)}", "autoencoder"),
-        ("vocoder", f"HiFi-GAN generator, {config.vocoder.channels} channels", "vocoder"),
+        ("autoencoder", f"r = {vae.ratio}, {vae.latent_channels} channels, widths {widths(vae)}"
+                        + (", beside a linear path that started as PCA of mel patches" if vae.linear_path else ""), "autoencoder"),
+        ("vocoder", _vocoder(config.vocoder), "vocoder"),
         ("CLAP", f"{config.clap.embed_dim} dimensions", "clap"),
         ("UNet", f"widths {widths(unet)}, FiLM on the CLAP embedding, {config.diffusion.prediction} prediction", "unet"),
     ]
@@ -90,6 +91,16 @@ def _shape(config: ModelConfig, parameters: dict[str, int]) -> str:
               f"on windows of {config.window_seconds:g} s.", "Weights are averaged (EMA) and stored in half precision; "
               "`manifest.json` holds their SHA-256.", ""]
     return "\n".join(lines)
+
+
+def _vocoder(vocoder: VocoderConfig) -> str:
+    """What kind of vocoder it is: plain HiFi-GAN, or with the helps for small budgets."""
+    helps = [
+        (vocoder.istft_n_fft, "inverse-STFT head"),
+        (vocoder.draft_iterations, f"correcting {vocoder.draft_iterations} rounds of Griffin-Lim"),
+        (vocoder.match_steps, f"{vocoder.match_steps} rounds of band matching"),
+    ]
+    return ", ".join([f"HiFi-GAN generator, {vocoder.channels} channels", *(text for on, text in helps if on)])
 
 
 def _counts(corpus: dict | None) -> str:
