@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ldm_lab.errors import OptionError
 
-PARTS = ("autoencoder", "vocoder", "clap", "diffusion", "text-tower", "judge")
+PARTS = ("autoencoder", "vocoder", "clap", "clap-text", "diffusion", "text-tower", "judge")
 
 
 def add_commands(commands, common: argparse.ArgumentParser) -> None:
     train = commands.add_parser("train", parents=[common], help="train one part from a recipe")
     train.add_argument("part", choices=PARTS, help="what to train")
-    train.add_argument("recipe", metavar="RECIPE", help="a TOML file, or the name of one in recipes/ (diffusion_lab)")
+    train.add_argument("recipe", metavar="RECIPE", help="a TOML file, or the name of one in recipes/ (diffusion)")
     train.add_argument("--out", type=Path, help="folder of the run; default: runs/RECIPE")
     train.add_argument("--resume", action="store_true", help="go on from the newest state in the folder")
     train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="default: the fastest")
