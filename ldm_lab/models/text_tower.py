@@ -1,7 +1,7 @@
 """A small sentence encoder: factorised token table, a few transformer layers with positions, mean pool.
 
-It is distilled from all-MiniLM-L6-v2 (`ldm_lab.training.distil`) into half of the 12 MB a large part of which is the
-token table, hence the narrow table (as in ALBERT, Lan et al. 2020, section 3.1) widened by one matrix.
+It is distilled from all-MiniLM-L6-v2 (`ldm_lab.training.distil`) and takes 10 MB in float16. The token table is most of
+that, hence narrow (as in ALBERT, Lan et al. 2020, section 3.1) and widened by one matrix.
 """
 
 from __future__ import annotations
