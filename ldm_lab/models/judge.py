@@ -62,7 +62,10 @@ class Judge(nn.Module):
         self.stem = nn.Conv2d(1, widths[0], 5, stride=2, padding=2, bias=False)
         self.stem_norm = nn.BatchNorm2d(widths[0])
         self.blocks = nn.ModuleList(ConvBlock(a, b) for a, b in zip(widths, widths[1:]))
-        self.to_features = nn.Linear(2 * widths[-1], config.features)
+        bands = config.n_mels
+        for _ in widths:  # the stem and each block halve the bands, rounded up
+            bands = -(-bands // 2)
+        self.to_features = nn.Linear(2 * widths[-1] * bands, config.features)
         self.dropout = nn.Dropout(config.dropout)
         self.to_logits = nn.Linear(config.features, len(config.categories))
 
@@ -73,8 +76,9 @@ class Judge(nn.Module):
         x = F.relu(self.stem_norm(self.stem(x)))
         for block in self.blocks:
             x = block(x)
-        x = x.mean(-1)  # (B, D, T/16): the pitch of a sound does not make its category
-        return self.to_features(torch.cat([x.mean(-1), x.amax(-1)], dim=1))
+        # (B, D, T/16, M/16): over time only, because where in the spectrum something happens tells a rumble from a hiss
+        pooled = torch.cat([x.mean(2), x.amax(2)], dim=1)  # (B, 2D, M/16)
+        return self.to_features(pooled.flatten(1))
 
     def forward(self, mel: Tensor) -> Tensor:
         """mel (B, T, M) -> logits (B, categories)."""

@@ -23,23 +23,25 @@ from ldm_lab.config import ModelConfig
 from ldm_lab.errors import TrainingError
 from ldm_lab.models.judge import Judge, JudgeConfig
 from ldm_lab.rng import Rng
+from ldm_lab.training.data import Sounds
 from ldm_lab.training.recipe import TrainConfig
+from ldm_lab.training.task_clap import MelStore
 
 
 @dataclass(frozen=True)
 class JudgeOptions:
     """Windows and augmentation. Lengths are drawn per batch, so that the judge reads any length."""
 
-    seconds: tuple[float, ...] = (1.28, 1.92, 2.56)
+    seconds: tuple[float, ...] = (1.28, 1.28, 1.28, 2.56)
     enough: int = 300  # recordings; a category with fewer also takes rendered and synthesised clips
     balance: float = 0.5  # chance of a category ~ (its clips) ** balance; of a recording in it ~ (its windows) ** balance
-    gain_db: float = 20.0  # a clip is played back up to this much quieter
-    mixup: float = 0.5  # share of windows mixed with another one
+    gain_db: float = 15.0  # a clip is played back up to this much quieter
+    mixup: float = 0.3  # share of windows mixed with another one
     mixup_beta: float = 0.4
-    shift_mels: int = 2  # the mel axis moves by up to this many bands
-    masks: int = 2  # SpecAugment (Park et al. 2019): stripes in time, and as many in frequency
+    shift_mels: int = 1  # the mel axis moves by up to this many bands
+    masks: int = 1  # SpecAugment (Park et al. 2019): stripes in time, and as many in frequency
     mask_time: float = 0.2  # longest stripe as a share of the window
-    mask_mels: int = 10
+    mask_mels: int = 8
     smoothing: float = 0.05
     valid_clips: int = 400
 
@@ -128,6 +130,8 @@ class JudgeTask:
         self.front = MelFrontend(config.mel)
         self.clips = clips or corpus_clips("train", shape.categories, options)
         self.valid = valid or corpus_clips("valid", shape.categories, options)
+        ends = np.concatenate([[0], np.cumsum([len(wav) for wav in self.clips.wavs])])
+        self.mels = MelStore(Sounds(np.concatenate(self.clips.wavs), ends, self.clips.names), config.mel)
         counts = Counter(shape.categories[i] for i in self.clips.labels)
         self.meta: dict = {"clips": dict(counts)}
         self._valid_batch: tuple[Tensor, Tensor] | None = None
@@ -137,21 +141,24 @@ class JudgeTask:
 
     def batch(self, step: int) -> dict:
         """mel (B, T, M) of augmented windows and target (B, categories): a pure function of the step."""
-        random, options, rate = self.rng.numpy("batch", step), self.options, self.config.mel.sample_rate
-        samples = round(float(random.choice(options.seconds)) * rate)
+        random, options, config = self.rng.numpy("batch", step), self.options, self.config.mel
+        frames = round(float(random.choice(options.seconds)) * config.sample_rate / config.hop_length)
         chosen = random.choice(len(self.clips.labels), size=(2, self.train.batch), p=self.clips.chances)
-        wavs = np.stack([[self._window(i, samples, random) for i in row] for row in chosen])  # (2, B, N)
         labels = np.eye(len(self.model.config.categories), dtype=np.float32)[self.clips.labels[chosen]]  # (2, B, K)
         share = random.beta(options.mixup_beta, options.mixup_beta, size=(self.train.batch, 1)).astype(np.float32)
         share[random.random((self.train.batch, 1)) >= options.mixup] = 1.0
-        mel = self.front(torch.from_numpy(share * wavs[0] + (1 - share) * wavs[1]))
-        mel = augment(mel, options, random, floor=float(np.log(self.config.mel.floor)))
+        mel = np.stack([self._window(i, frames, random) for i in chosen[0]])  # (B, T, M)
+        for row in np.flatnonzero(share[:, 0] < 1.0):
+            other = self._window(chosen[1][row], frames, random)
+            mel[row] = np.log(share[row] * np.exp(mel[row]) + (1 - share[row]) * np.exp(other))
+        mel = augment(torch.from_numpy(mel), options, random, floor=self.mels.floor)
         target = torch.from_numpy(share * labels[0] + (1 - share) * labels[1])
         return {"mel": mel, "target": target, "names": [self.clips.names[i] for i in chosen[0]]}
 
-    def _window(self, index: int, samples: int, random: np.random.Generator) -> np.ndarray:
-        wav = place(self.clips.wavs[index].astype(np.float32) / 32768.0, samples, random)
-        return wav * np.float32(10 ** (random.uniform(-self.options.gain_db, 0.0) / 20))
+    def _window(self, index: int, frames: int, random: np.random.Generator) -> np.ndarray:
+        """(frames, M): a crop or repetition of a clip's mel, with a random gain."""
+        gain = random.uniform(-self.options.gain_db, 0.0) * np.log(10) / 20
+        return np.maximum(self.mels.window(int(index), frames, random) + np.float32(gain), self.mels.floor)
 
     def losses(self, batch: dict, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
         with torch.random.fork_rng(devices=[]):  # dropout draws from the global generator
