@@ -76,7 +76,7 @@ class Trace:
     def rows(self) -> list[dict[str, str]]:
         """Stage, what it is, shape and time, from prompt to sound: the table of the map."""
         shape = lambda x: " x ".join(map(str, x.shape))
-        time = lambda name: f"{1000 * self.seconds.get(name, 0.0):.0f} ms"
+        time = lambda name: _duration(self.seconds.get(name, 0.0))
         return [
             {"stage": "prompt", "part": "", "shape": f"{len(self.prompt)} characters", "time": ""},
             {"stage": "embedding", "part": "CLAP text tower", "shape": f"{shape(self.emb)} numbers", "time": time("text")},
@@ -85,6 +85,10 @@ class Trace:
             {"stage": "mel", "part": "decoder", "shape": f"{len(self.mel)} frames x {self.mel.shape[1]} bands", "time": time("decode")},
             {"stage": "sound", "part": "vocoder", "shape": f"{shape(self.wav)} samples", "time": time("vocode")},
         ]
+
+
+def _duration(seconds: float) -> str:
+    return f"{1000 * seconds:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
 
 
 @torch.no_grad()

@@ -17,7 +17,7 @@ from ldm_lab.errors import AudioInputError
 
 MAX_SECONDS = 600.0  # a player holds its sound in the page: 19 MB for ten minutes
 MAX_COLUMNS = 4096  # picture columns; longer sounds show the loudest frame of each group
-LINE = 15  # pixels a line of text in a still picture
+LINE = 17  # pixels a line of text in a still picture
 TICKS_HZ = (500, 1000, 2000, 4000)
 RAMP = (  # matplotlib's magma at 17 even stops, six hexadecimal digits each; js/picture.js holds the same
     "0000040a08221d114736106b51127c6a1c818326819c2e7fb73779d0416fe75263f56b5cfc8961fea772fec488fde2a3fcfdbf"
@@ -128,9 +128,9 @@ def still(mels: Sequence[np.ndarray], labels: Sequence[str], config: MelConfig, 
 
 
 def to_png(image) -> bytes:
-    """A PIL picture as a small PNG of 48 colours."""
+    """A PIL picture as a small PNG of 32 colours."""
     out = io.BytesIO()
-    image.quantize(48).save(out, format="png", optimize=True)
+    image.quantize(32).save(out, format="png", optimize=True)
     return out.getvalue()
 
 

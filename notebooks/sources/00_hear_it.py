@@ -17,6 +17,8 @@
 # together run in less than a minute on a laptop, without GPU and without network.
 
 # %% name="setup"
+import numpy as np
+
 from ldm_lab import course
 from ldm_lab.widgets import PromptStudio, player
 
@@ -115,9 +117,10 @@ stages = {f"step {k}": sound.wav_at(k) for k in sound.pick(4)}
 player(stages, title="The guess so far")
 
 # %% [markdown] name="film-why"
-# **Explain.** The first guess is a blur, because it is the *average* of every sound that could still come out of this
-# noise: all dogs at once. With each step less is open, and the average becomes one particular sound: large shapes first,
-# details last. Lessons 05 to 07 build this.
+# **Explain.** Look for three phases. In the very first steps the noise is many times stronger than any sound, every error of
+# the network is magnified by as much, and the guess is patchy. Then it turns smooth: the best guess is now the *average*
+# of all sounds that could still come out of this noise. At last less and less is open, the average becomes one particular
+# sound, and detail appears. Lessons 05 to 07 build this.
 
 # %% [markdown] name="guidance-text"
 # ## Predict, run, explain: guidance
@@ -141,8 +144,9 @@ for g, result in made.items():
 
 # %% [markdown] name="guidance-why"
 # **Explain.** The CLAP score is the cosine between the words' embedding and the finished sound's: how well the sound fits
-# the words, in the eyes of the model itself. Guidance trades variety and naturalness for fit. One sound proves
-# nothing: change the seed and run both cells again, and see which of your predictions survive three seeds.
+# the words, in the eyes of the model itself. Exaggeration usually raises it, and usually makes the sound louder and
+# starker too: guidance trades variety and naturalness for fit. One sound proves nothing: change the seed, run both cells
+# again, and see which of your predictions survive three seeds.
 
 # %% [markdown] name="seed-text"
 # ## Predict, run, explain: the same seed, other words
@@ -154,9 +158,16 @@ prompts = ["a dog barking", "a metal door slams", "rain on a roof"]
 same = {p: ldm.generate(p, seed=5, progress=False).audio[0] for p in prompts}
 player(same, title="Seed 5")
 
+# %% [markdown] name="seed-look"
+# Look where the loud moments lie, then measure it: how alike are two loudness curves? 1 = the same shape, 0 = unrelated.
+
+# %% name="seed-measure"
+curves = [(wav.reshape(-1, 1024).square().mean(dim=1) + 1e-8).log10() for wav in same.values()]
+print("same seed:", np.corrcoef(curves)[np.triu_indices(3, 1)].round(2))
+
 # %% [markdown] name="seed-why"
-# **Explain.** The seed fixes only the noise. What the noise becomes is decided by the words, step by step. Compare the
-# pictures: is anything in the same place? Run the cell with another seed before you believe it.
+# **Explain.** The words decide *what* it becomes. But the noise is the same, and it often leaves its mark on *when* it is
+# loud. Is that luck? Make the three sounds with three different seeds (`seed=5`, `6`, `7`), measure again, and compare.
 
 # %% [markdown] name="exercise"
 # ## Exercise: which box is broken?
