@@ -103,6 +103,22 @@ def without_leaks(clips: list[Clip], sounds: dict[str, bytes]) -> list[Clip]:
     ]  # fmt: skip
 
 
+def equal_sounds_together(clips: list[Clip]) -> list[Clip]:
+    """Made clips that are byte for byte equal (two drum kits may share a sample) join one group, in training if any is.
+
+    A mix of which one sound went to another side is dropped.
+    """
+    equal: dict[str, list[Clip]] = {}
+    for clip in clips:
+        equal.setdefault(clip.sha256, []).append(clip)
+    home = {sha: min(same, key=lambda clip: (clip.split != "train", clip.file)) for sha, same in equal.items()}
+    clips = [clip.with_(split=home[clip.sha256].split, group=home[clip.sha256].group)
+             if home[clip.sha256].split != clip.split else clip for clip in clips]
+    side = {clip.file: clip.split for clip in clips}
+    return [clip for clip in clips
+            if clip.kind != "mixed" or all(side[clip.attributes["recipe"][key]] == clip.split for key in "ab")]
+
+
 def assemble(recorded: Iterable[tuple[dict[str, str], bytes]], out: Path) -> list[Clip]:
     """Build the whole corpus into the folder `out` from (survey row, Ogg bytes) of cut recordings; returns the clips."""
     sounds: dict[str, bytes] = {}
@@ -126,7 +142,7 @@ def assemble(recorded: Iterable[tuple[dict[str, str], bytes]], out: Path) -> lis
     deal = splits.deal(clips)
     clips = [clip.with_(split=deal[clip.group]) for clip in clips]
     clips += _mixes(clips, sounds, taken)
-    clips = without_leaks(clips, sounds)
+    clips = equal_sounds_together(without_leaks(clips, sounds))
     clips.sort(key=lambda clip: clip.file)
     for clip in clips:
         check_clip(clip)
