@@ -144,9 +144,9 @@ for g, result in made.items():
 
 # %% [markdown] name="guidance-why"
 # **Explain.** The CLAP score is the cosine between the words' embedding and the finished sound's: how well the sound fits
-# the words, in the eyes of the model itself. Exaggeration usually raises it, and usually makes the sound louder and
-# starker too: guidance trades variety and naturalness for fit. One sound proves nothing: change the seed, run both cells
-# again, and see which of your predictions survive three seeds.
+# the words, in the eyes of the model itself. Exaggeration makes this model louder and starker almost every time. The score
+# may rise from 1 to 3, but more is not always better: far enough from any real sound, even the model's own ear likes it
+# less. One sound proves nothing: change the seed, run both cells again, and see which predictions survive three seeds.
 
 # %% [markdown] name="seed-text"
 # ## Predict, run, explain: the same seed, other words
