@@ -113,8 +113,14 @@ def griffin_lim(mel: Tensor, config: MelConfig = MelConfig(), *, iterations: int
     magnitude = mel_to_magnitude(mel, config)
     generator = generator or torch.Generator().manual_seed(0)
     phase = torch.rand(magnitude.shape, generator=generator).to(magnitude) * (2 * math.pi)
+    return find_phase(magnitude, phase, config, iterations=iterations, momentum=momentum)
+
+
+def find_phase(magnitude: Tensor, phase: Tensor, config: MelConfig = MelConfig(), *, iterations: int,
+               momentum: float = 0.99) -> Tensor:
+    """The rounds of fast Griffin-Lim: a waveform (B, T * hop) whose spectrum is near `magnitude` (B, T, F), from `phase`."""
     spec, previous = torch.polar(magnitude, phase), torch.zeros_like(magnitude, dtype=torch.complex64)
-    length = mel.shape[1] * config.hop_length
+    length = magnitude.shape[1] * config.hop_length
     for _ in range(iterations):
         rebuilt = stft(istft(spec, config, length), config)
         accelerated = rebuilt + momentum * (rebuilt - previous)

@@ -122,6 +122,16 @@ def _init_small(module: nn.Module) -> None:
 # ------------------------------------------------------------------------------------ waveforms
 
 
+def _verdict(convs: nn.ModuleList, last: nn.Module, x: Tensor) -> Verdict:
+    """Through `convs` with leaky ReLUs, then `last`: (logits (B, n), every feature map on the way)."""
+    maps = []
+    for conv in convs:
+        x = F.leaky_relu(conv(x), SLOPE)
+        maps.append(x)
+    x = last(x)
+    return x.flatten(1), [*maps, x]
+
+
 class PeriodDiscriminator(nn.Module):
     """Folds a waveform into rows of `period` samples and convolves down the columns (HiFi-GAN, section 2.3).
 
@@ -144,12 +154,7 @@ class PeriodDiscriminator(nn.Module):
         """wav (B, N), N > period -> (logits (B, n), feature maps)."""
         padded = F.pad(wav.unsqueeze(1), (0, -wav.shape[-1] % self.period), mode="reflect")
         x = padded.unflatten(-1, (-1, self.period))  # (B, 1, N / period, period)
-        maps = []
-        for conv in self.convs:
-            x = F.leaky_relu(conv(x), SLOPE)
-            maps.append(x)
-        x = self.last(x)
-        return x.flatten(1), [*maps, x]
+        return _verdict(self.convs, self.last, x)
 
 
 class ScaleDiscriminator(nn.Module):
@@ -175,12 +180,7 @@ class ScaleDiscriminator(nn.Module):
     def forward(self, wav: Tensor) -> Verdict:
         """wav (B, N) -> (logits (B, n), feature maps)."""
         x = wav.unsqueeze(1)  # (B, 1, N)
-        maps = []
-        for conv in self.convs:
-            x = F.leaky_relu(conv(x), SLOPE)
-            maps.append(x)
-        x = self.last(x)
-        return x.flatten(1), [*maps, x]
+        return _verdict(self.convs, self.last, x)
 
 
 class MultiPeriodDiscriminator(nn.Module):

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, parametrize
 
-from ldm_lab.audio.mel import istft, mel_filterbank, mel_to_magnitude, stft
+from ldm_lab.audio.mel import find_phase, istft, mel_filterbank, mel_to_magnitude, stft
 from ldm_lab.config import MelConfig, VocoderConfig
 from ldm_lab.errors import ConfigError
 from ldm_lab.rng import Rng
@@ -215,15 +215,8 @@ def griffin_lim_draft(mel: Tensor, *, iterations: int, momentum: float = 0.99) -
         turns = (frames * bins * config.hop_length % config.n_fft) / config.n_fft  # exact also in long clips
         start = torch.rand(len(bins), generator=Rng(0).at("draft phase")).to(turns)
         phase = 2 * math.pi * (turns + start)  # (T, F)
-        spectrum = torch.polar(magnitude, phase.expand_as(magnitude).contiguous())
-        previous = torch.zeros_like(spectrum)
-        samples = mel.shape[1] * config.hop_length
-        for _ in range(iterations):
-            rebuilt = stft(istft(spectrum, config, samples), config)
-            ahead = rebuilt + momentum * (rebuilt - previous)
-            previous = rebuilt
-            spectrum = magnitude * ahead / ahead.abs().clamp(min=1e-9)
-        return istft(spectrum, config, samples)
+        return find_phase(magnitude, phase.expand_as(magnitude).contiguous(), config, iterations=iterations,
+                          momentum=momentum)
 
 
 def match_mel(wav: Tensor, mel: Tensor, *, steps: int) -> Tensor:
