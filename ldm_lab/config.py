@@ -168,6 +168,19 @@ def from_dict(cls: type, values: dict, *, where: str = ""):
     return cls(**built)
 
 
+def override(config, values: dict, *, where: str = ""):
+    """A frozen configuration with some values exchanged, tables in tables; a key that it lacks raises ConfigError."""
+    changed = {}
+    for key, value in values.items():
+        if key not in (names := [field.name for field in dataclasses.fields(config)]):
+            raise ConfigError(unknown(f"key in {where or type(config).__name__}", key, names))
+        inside, name = getattr(config, key), f"{where}.{key}" if where else key
+        nested = dataclasses.is_dataclass(inside) and isinstance(value, dict)
+        hint = typing.get_type_hints(type(config))[key]
+        changed[key] = override(inside, value, where=name) if nested else _convert(value, hint, name)
+    return dataclasses.replace(config, **changed)
+
+
 def _convert(value, kind, where: str):
     if dataclasses.is_dataclass(kind):
         return from_dict(kind, value, where=where)

@@ -13,11 +13,12 @@ PARTS = ("autoencoder", "vocoder", "clap", "clap-text", "diffusion", "text-tower
 def add_commands(commands, common: argparse.ArgumentParser) -> None:
     train = commands.add_parser("train", parents=[common], help="train one part from a recipe")
     train.add_argument("part", choices=PARTS, help="what to train")
-    train.add_argument("recipe", metavar="RECIPE", help="a TOML file, or the name of one in recipes/ (diffusion)")
+    train.add_argument("recipe", metavar="RECIPE", help="a TOML file, or the name of one in recipes/ (diffusion, ablations/base)")
     train.add_argument("--out", type=Path, help="folder of the run; default: runs/RECIPE")
     train.add_argument("--resume", action="store_true", help="go on from the newest state in the folder")
     train.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"), help="default: the fastest")
     train.add_argument("--steps", type=int, help="stop at this step instead of the recipe's")
+    train.add_argument("--seed", type=int, help="another seed than the recipe's, for a second run of it")
     train.set_defaults(run=run_train)
 
     assemble = commands.add_parser("assemble", parents=[common], help="put trained parts together into a model")
@@ -37,7 +38,7 @@ def run_train(args: argparse.Namespace) -> int:
 
     out = args.out or Path("runs") / recipe.stem
     state = run(recipe, task=args.part, out=out, resume=args.resume, device=best_device(args.device), steps=args.steps,
-                progress=not args.quiet)
+                seed=args.seed, progress=not args.quiet)
     if not args.quiet:
         print(f"{out}: step {state.step}, {state.seconds / 60:.1f} minutes in all; weights in {out / 'weights'}")
     return 0
@@ -47,8 +48,8 @@ def _distil(args: argparse.Namespace, recipe: Path) -> int:
     from ldm_lab.training.distil import distil
     from ldm_lab.training.recipe import read_toml
 
-    if args.resume or args.steps is not None:
-        raise OptionError("text-tower: --resume and --steps are not offered; the distillation takes minutes, run it again")
+    if args.resume or args.steps is not None or args.seed is not None:
+        raise OptionError("text-tower: --resume, --steps and --seed are not offered; the distillation takes minutes, run it again")
     out = args.out or Path("runs") / recipe.stem
     facts = distil(read_toml(recipe), out)
     if not args.quiet:
@@ -85,7 +86,8 @@ def find_recipe(name: str) -> Path:
     if given.suffix == ".toml" or given.is_file():
         return given  # a missing file is reported by the reader, with the path
     package = Path(__file__).resolve().parents[1]
-    found = {path.stem: path for folder in (package / "recipes", package.parent / "recipes") for path in folder.glob("*.toml")}
+    folders = (package / "recipes", package.parent / "recipes")
+    found = {path.relative_to(folder).with_suffix("").as_posix(): path for folder in folders for path in folder.rglob("*.toml")}
     if name not in found:
         raise ConfigError(unknown("recipe", name, sorted(found) or ["(none installed)"]))
     return found[name]

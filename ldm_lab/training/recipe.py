@@ -4,12 +4,16 @@
     model = "lab"                   # preset that gives the shapes
     [train]                         # TrainConfig
     [options]                       # the task's own dataclass
+    [config]                        # changes to the preset, for example unet.widths = [96, 160, 224]
+
+A recipe may start from another one, ``base = "other.toml"`` (beside it), and say only what differs: how the ablations are
+written.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ldm_lab.config import from_dict
@@ -54,6 +58,7 @@ class Recipe:
     model: str = "lab"
     train: TrainConfig = field(default_factory=TrainConfig)
     options: dict = field(default_factory=dict)  # read by the task: see `task_options`
+    config: dict = field(default_factory=dict)  # changes to the preset: see `config.override`
 
 
 def read_toml(path: str | os.PathLike) -> dict:
@@ -71,14 +76,31 @@ def read_toml(path: str | os.PathLike) -> dict:
         raise ConfigError(f"{path}: not a TOML file ({error})") from error
 
 
+def read_tables(path: str | os.PathLike, *, depth: int = 8) -> dict:
+    """The tables of a recipe with those of its `base` beneath them, value by value."""
+    values, path = read_toml(path), Path(path)
+    base = values.pop("base", None)
+    if base is None:
+        return values
+    if not isinstance(base, str) or depth == 0:
+        raise ConfigError(f"{path}: base = {base!r}; expected the name of a recipe that does not lead back to this one")
+    return merged(read_tables(path.parent / base, depth=depth - 1), values)
+
+
+def merged(below: dict, above: dict) -> dict:
+    """`below` with the values of `above` put over it; tables are merged, all else is replaced."""
+    both = {key: merged(below[key], value) for key, value in above.items()
+            if isinstance(value, dict) and isinstance(below.get(key), dict)}
+    return below | above | both
+
+
 def read_recipe(path: str | os.PathLike) -> Recipe:
     """Read and check a recipe; an unknown key names the nearest known one."""
-    values = read_toml(path)
-    options = values.pop("options", {})
+    values = read_tables(path)
+    tables = {name: values.pop(name, {}) for name in ("options", "config")}
     if "task" not in values:
         raise ConfigError(f"{path}: no `task`; name one, for example task = \"diffusion\"")
-    recipe = from_dict(Recipe, values)
-    return Recipe(recipe.task, recipe.model, recipe.train, options)
+    return replace(from_dict(Recipe, values), **tables)
 
 
 def task_options(cls: type, recipe: Recipe):

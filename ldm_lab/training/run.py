@@ -10,7 +10,7 @@ import torch
 
 from ldm_lab.checkpoint.files import write_json
 from ldm_lab.checkpoint.parts import save_part
-from ldm_lab.config import ModelConfig, preset, to_dict
+from ldm_lab.config import ModelConfig, override, preset, to_dict
 from ldm_lab.errors import ConfigError, unknown
 from ldm_lab.training.loop import Task, train
 from ldm_lab.training.recipe import Recipe, read_recipe, task_options
@@ -64,21 +64,23 @@ TASKS: dict[str, Callable[[ModelConfig, Recipe, str], Task]] = {
 
 
 def run(recipe_path: str | Path, *, task: str | None = None, out: str | Path | None = None, resume: bool = False,
-        device: str = "cpu", steps: int | None = None, options: dict | None = None, progress: bool = True) -> TrainState:
+        device: str = "cpu", steps: int | None = None, seed: int | None = None, options: dict | None = None,
+        progress: bool = True) -> TrainState:
     """Train what the recipe says and export the averaged weights to ``out/weights``.
 
-    `task`, if given, must be the recipe's. `steps` and `options` override it (for a short trial or another data folder).
+    `task`, if given, must be the recipe's. `steps`, `seed` and `options` override it (for a short trial, a second run of the
+    same recipe, another data folder).
     """
     recipe = read_recipe(recipe_path)
     if recipe.task not in TASKS:
         raise ConfigError(unknown("task", recipe.task, TASKS))
     if task is not None and task != recipe.task:
         raise ConfigError(f"{recipe_path} is a recipe for {recipe.task}, not for {task}")
-    if steps is not None:
-        recipe = replace(recipe, train=replace(recipe.train, steps=steps))
+    given = {name: value for name, value in (("steps", steps), ("seed", seed)) if value is not None}
+    recipe = replace(recipe, train=replace(recipe.train, **given))
     recipe = replace(recipe, options={**recipe.options, **(options or {})})
     out = Path(out or Path("runs") / Path(recipe_path).stem)
-    built = TASKS[recipe.task](preset(recipe.model), recipe, device)
+    built = TASKS[recipe.task](override(preset(recipe.model), recipe.config), recipe, device)
     built.meta["recipe"] = to_dict(recipe)
     state = train(built, recipe.train, out, resume=resume, device=device, progress=progress)
     export(built, state, out / "weights")

@@ -39,6 +39,7 @@ class DiffusionOptions:
     """`parts` is the folder with the trained autoencoder and CLAP; `rounds` windows are taken of every clip."""
 
     parts: str = "assets/checkpoints/lab"
+    autoencoder: str = ""  # folder of another autoencoder than the one in `parts`
     rounds: int = 4
     mixup: float = 0.3  # share of mixed windows in all rounds after the first
     seconds: float = 2.56
@@ -46,6 +47,7 @@ class DiffusionOptions:
     condition: str = "audio"
     min_snr: float = 5.0  # gamma of the min-SNR weights; 0 = the paper's plain mean squared error
     data: str = "corpus"  # or a folder of sound files
+    data_seed: int = 0  # of the windows; apart from train.seed, so that runs with other seeds share the encoded windows
     cache: str = "runs/cache"
     start: str = ""  # folder of UNet weights to continue with a fresh optimiser
 
@@ -56,7 +58,7 @@ class DiffusionTask:
             raise ConfigError(unknown("condition", options.condition, CONDITIONS))
         self.config, self.train, self.options, self.rng = config, train, options, Rng(train.seed)
         self.autoencoder, self.clap = Autoencoder(config.autoencoder).eval(), Clap(config.clap).eval()
-        load_part(self.autoencoder, Path(options.parts), "autoencoder")
+        load_part(self.autoencoder, Path(options.autoencoder or options.parts), "autoencoder")
         load_part(self.clap, Path(options.parts), "clap")
         with torch.random.fork_rng(devices=[]):
             torch.random.default_generator.manual_seed(self.rng.key("init"))
@@ -76,7 +78,7 @@ class DiffusionTask:
         options = self.options
         sounds = corpus_sounds(split) if options.data == "corpus" else folder_sounds(options.data)
         latents = cached_latents(Path(options.cache), sounds, self.autoencoder, self.clap, self.config.mel,
-                                 seconds=options.seconds, rounds=rounds, mixup=options.mixup, seed=self.train.seed,
+                                 seconds=options.seconds, rounds=rounds, mixup=options.mixup, seed=options.data_seed,
                                  device=device)
         return latents, list(sounds.captions), list(sounds.names)
 
