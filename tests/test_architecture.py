@@ -18,14 +18,14 @@ MAX_FILE, MAX_FUNCTION = 400, 60
 # A file imports only from floors below its own. Three rooms stand a little lower than the jobs beside them: the corpus
 # and the measures, which training reads, and the box of parts, which checkpoints fill.
 FLOORS = {
-    "errors": 0, "config": 1, "shapes": 2, "rng": 2,
+    "errors": 0, "config": 1, "files": 1, "shapes": 2, "rng": 2,
     "audio": 3,
     "models": 4, "diffusion": 4,
     "system": 5, "options": 5, "result": 5, "checkpoint": 6,
     "generate": 7, "editing": 7, "corpus": 7,
     "evaluation": 8, "training": 9,
-    "widgets": 10,
-    "course": 11, "doctor": 11, "cli": 12, "__init__": 13, "__main__": 13,
+    "experiments": 10, "widgets": 11,
+    "course": 12, "doctor": 12, "cli": 13, "__init__": 14, "__main__": 14,
 }  # fmt: skip
 UPWARDS = {("system", "generate")}  # the method AudioLDM.generate, a convenience
 
@@ -39,7 +39,7 @@ HEAVY = {
     "jupyterlab": (),
     "laion_clap": ("models",),
     "librosa": (),
-    "matplotlib": ("widgets", "course", "result", "training", "evaluation"),
+    "matplotlib": ("widgets", "course", "result", "training", "evaluation", "experiments"),
     "pandas": (),
     "scipy": ("audio", "evaluation", "corpus"),
     "sklearn": (),
