@@ -9,14 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ldm_lab import __version__
 from ldm_lab.checkpoint.files import read_tensors, write_tensors
 from ldm_lab.corpus import open_corpus
-from ldm_lab.errors import CheckpointError
+from ldm_lab.errors import CheckpointError, OptionError
+from ldm_lab.evaluation import statistics
 from ldm_lab.evaluation.clips import CorpusLike, Windows, choose, cut
+from ldm_lab.evaluation.distances import frechet_distance
 from ldm_lab.evaluation.generation import describe, prompts_of
 from ldm_lab.evaluation.judging import load_judge
 from ldm_lab.evaluation.statistics import Figure
@@ -54,12 +57,18 @@ class Bench:
         return [Rng(self.seed).key(name, i) for i in range(count)]
 
 
-def open_bench(ldm: AudioLDM, name: str, count: int, *, seed: int) -> Bench:
+def open_bench(ldm: AudioLDM, name: str, count: int, *, seed: int, keep: Callable[[Windows], np.ndarray] | None = None) -> Bench:
     """The bench of experiment `name`: `count` test clips, evenly over categories and recordings, as long as the model's
-    training window."""
+    training window. keep: windows -> (N,) booleans says which clips can be asked about; all if omitted."""
     corpus = open_corpus()
     samples = round(ldm.config.window_seconds * ldm.sample_rate)
-    test = cut(corpus, choose(corpus.split("test"), count, seed=seed), samples, seed=seed)
+    clips = choose(corpus.split("test"), None if keep else count, seed=seed)
+    test = cut(corpus, clips, samples, seed=seed)
+    if keep is not None:
+        rows = np.flatnonzero(keep(test))[:count]
+        test = Windows(test.wav[torch.from_numpy(rows)], tuple(test.clips[i] for i in rows))
+    if len(test) < count:
+        raise OptionError(f"count: got {count}, but the corpus has only {len(test)} test clips for {name}; ask for fewer")
     cache = Cache(RUNS / name, fingerprint(ldm))
     return Bench(ldm, load_judge(), corpus, test, tuple(prompts_of(test, seed=seed)), seed, cache)
 
@@ -126,11 +135,50 @@ def shown(figure: Figure, digits: int = 3) -> str:
     return f"{figure.value:.{digits}g} [{figure.low:.{digits}g}, {figure.high:.{digits}g}], n = {figure.n}"
 
 
-def lower(claim: str, difference: Figure) -> dict:
-    """The claim that something is lower: holds if the whole interval of `difference` lies below 0."""
-    return {"claim": claim, "holds": bool(difference.high < 0), "detail": f"difference {shown(difference)}"}
+def claimed(claim: str, differences: dict[str, Figure], *, below: bool) -> dict:
+    """The claim that something is lower (`below`) or higher than each of some others: it holds if the whole interval of each
+    of `differences` (it minus the other) lies on that side of 0."""
+    holds = all(figure.high < 0 if below else figure.low > 0 for figure in differences.values())
+    return {"claim": claim, "holds": bool(holds),
+            "detail": "; ".join(f"{name} {shown(figure)}" for name, figure in differences.items())}
 
 
-def higher(claim: str, difference: Figure) -> dict:
-    """The claim that something is higher: holds if the whole interval of `difference` lies above 0."""
-    return {"claim": claim, "holds": bool(difference.low > 0), "detail": f"difference {shown(difference)}"}
+def frechet(clouds: dict[str, Tensor], reference: str, *, seed: int, groups: Sequence, resamples: int) -> Clouds:
+    """Frechet distances of feature sets {name: (N, D)} to ``clouds[reference]``; rows of one number belong together."""
+    return Clouds({name: np.asarray(cloud, dtype=np.float64) for name, cloud in clouds.items()}, reference, seed, tuple(groups),
+                  resamples)
+
+
+@dataclass(frozen=True)
+class Clouds:
+    """Feature sets of the same clips, and their distances to the reference set with intervals.
+
+    Intervals are moved so that the mean of the resamples falls on the value: a resample has fewer distinct clips, which
+    makes every Frechet distance larger. Compare only figures of equal n.
+    """
+
+    sets: dict[str, np.ndarray]
+    reference: str
+    seed: int
+    groups: tuple
+    resamples: int
+
+    def _far(self, name: str, rows: np.ndarray) -> float:
+        small = len(rows) <= 2 * self.sets[name].shape[1]
+        return frechet_distance(self.sets[name][rows], self.sets[self.reference][rows], allow_singular=small)
+
+    def distance(self, name: str) -> Figure:
+        return self._bootstrap(lambda rows: self._far(name, rows))
+
+    def difference(self, name: str, other: str) -> Figure:
+        """How much further `name` is than `other`; both are resampled together."""
+        return self._bootstrap(lambda rows: self._far(name, rows) - self._far(other, rows))
+
+    def _bootstrap(self, statistic: Callable[[np.ndarray], float]) -> Figure:
+        return statistics.bootstrap(statistic, len(self.groups), seed=self.seed, groups=self.groups, recentre=True,
+                                    resamples=min(self.resamples, statistics.RESAMPLES))
+
+
+def dithered(wav: Tensor, seed: int, name: str) -> Tensor:
+    """wav (N, samples) with white noise of the size of a 16-bit step (2^-15), so that digital silence is no special case."""
+    return wav + 2.0**-15 * Rng(seed).randn(wav.shape, f"dither {name}")

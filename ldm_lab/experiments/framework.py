@@ -171,7 +171,7 @@ def _judge() -> str:
 
 
 def stale(values: dict) -> list[str]:
-    """What has changed since a result was measured: the names of weight files, "judge"; [] = it still holds."""
-    now = weights_of(values["model"])
+    """What has changed since a result was measured: names of weight files of its shipped model, "judge"; [] = it still holds."""
+    now = weights_of(values["model"]) if values["model"] in shipped() else values["weights"]
     changed = [name for name in sorted(now | values["weights"]) if now.get(name) != values["weights"].get(name)]
     return changed + (["judge"] if values["judge"] != _judge() else [])
