@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ldm_lab.audio.io import check_wav, load
 from ldm_lab.config import ModelConfig
-from ldm_lab.diffusion.samplers import find_sampler
+from ldm_lab.diffusion.samplers import SAMPLERS, find_sampler
 from ldm_lab.diffusion.schedule import GRIDS
 from ldm_lab.errors import AudioInputError, OptionError, PromptError, unknown
 
@@ -34,11 +34,12 @@ MAX_SEED = 2**63 - 1
 
 @dataclass(frozen=True)
 class Prompt:
-    """One condition: words, or a sound to be imitated (wav (1, N)). `label` is what is shown."""
+    """One condition: words, a sound to be imitated (wav (1, N)), or a ready embedding (1, E). `label` is what is shown."""
 
     label: str
     text: str | None = None
     wav: Tensor | None = None
+    emb: Tensor | None = None
 
 
 def clean_text(text: object, name: str = "prompt") -> str:
@@ -57,7 +58,7 @@ def clean_text(text: object, name: str = "prompt") -> str:
 
 def check_prompts(prompts: object) -> list[Prompt]:
     """One prompt or a list of them. A str is words; a Path a sound file; a tensor or array a 16 kHz sound, (N,) or (1, N)."""
-    if isinstance(prompts, (str, bytes, os.PathLike, Tensor)) or hasattr(prompts, "__array__"):
+    if isinstance(prompts, (str, bytes, os.PathLike, Tensor, Prompt)) or hasattr(prompts, "__array__"):
         prompts = [prompts]
     if not isinstance(prompts, Sequence):
         raise PromptError(f"prompts: got {type(prompts).__name__}, expected text (str) or a list of texts")
@@ -68,6 +69,8 @@ def check_prompts(prompts: object) -> list[Prompt]:
 
 
 def _prompt(prompt: object, name: str) -> Prompt:
+    if isinstance(prompt, Prompt):
+        return prompt
     if isinstance(prompt, Path):
         return Prompt(label=f"[sound of {prompt.name}]", wav=load(prompt))
     if isinstance(prompt, Tensor) or hasattr(prompt, "__array__"):
@@ -119,8 +122,8 @@ class Options:
 
 
 def check_options(config: ModelConfig, count: int, *, seconds=None, steps=None, sampler=None, grid=None, guidance=None,
-                  negative="", candidates=1, seed=0, eta=0.0, rescale=0.0, interval=None) -> Options:
-    """Options for `count` prompts; None takes the model's default. Raises OptionError or PromptError."""
+                  negative="", candidates=1, seed=0, eta=None, rescale=0.0, interval=None) -> Options:
+    """Options for `count` prompts; None takes the model's default (eta: the sampler's). Raises OptionError, PromptError."""
     sampler = config.default_sampler if sampler is None else sampler
     if not isinstance(sampler, str):
         raise OptionError(f"sampler: got {sampler!r}, expected a name such as 'ddim'")
@@ -128,9 +131,10 @@ def check_options(config: ModelConfig, count: int, *, seconds=None, steps=None, 
     grid = found.grid if grid is None else grid
     if grid not in GRIDS:
         raise OptionError(unknown("step grid", grid, GRIDS))
-    eta = real("eta", eta, 0.0, 1.0)
-    if eta and not found.eta:
-        raise OptionError(f"eta: got {eta:g}, but the sampler {sampler!r} has no such choice; use sampler='ddim'")
+    eta = real("eta", (found.eta or 0.0) if eta is None else eta, 0.0, 1.0)
+    if eta and found.eta is None:
+        able = " or ".join(f"sampler={name!r}" for name, other in SAMPLERS.items() if other.eta is not None)
+        raise OptionError(f"eta: got {eta:g}, but the sampler {sampler!r} has no such choice; use {able}")
     return Options(
         seconds=real("seconds", config.window_seconds if seconds is None else seconds, MIN_SECONDS, MAX_SECONDS),
         steps=whole("steps", config.default_steps if steps is None else steps, 1, config.diffusion.steps),
@@ -185,7 +189,7 @@ def check_start(start: object, prompts: int, candidates: int, latent: tuple[int,
         raise OptionError(f"start: got x of shape {tuple(x.shape)}, expected {want}")
     if not torch.isfinite(x).all():
         raise OptionError("start: x holds NaN or infinity, expected finite numbers; check the sound it was made from")
-    if sigmas.ndim != 1 or len(sigmas) < 2 or not bool((sigmas[1:] < sigmas[:-1]).all()) or sigmas[-1] < 0:
+    if sigmas.ndim != 1 or len(sigmas) < 1 or not bool((sigmas[1:] < sigmas[:-1]).all()) or sigmas[-1] < 0:
         raise OptionError("start: expected sigmas (S + 1,) that fall to a last value >= 0")
     rows = x if len(x) == prompts * candidates else x.repeat_interleave(candidates, dim=0)
     return rows.float(), sigmas.double().cpu()

@@ -37,7 +37,7 @@ class Result:
     audio (B, N) in [-1, 1]; mel (B, T, 64) and latent (B, C, T/r, 64/r) it was made from (T and T/r rounded up to what the
     networks need); score (B,) CLAP cosine of sound and prompt; candidates (B, K, N) and scores (B, K) of all candidates,
     best first (candidates[:, 0] is audio); config: all options, model name and seeds as JSON values; timings: seconds
-    spent in each part.
+    spent in each part; source (B, N'): the sounds that were edited (None: made from nothing but the prompt).
     """
 
     audio: Tensor
@@ -50,6 +50,7 @@ class Result:
     scores: Tensor
     config: dict
     timings: dict[str, float]
+    source: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -62,7 +63,10 @@ class Result:
         rows = slice(index, index + 1)
         names = ("audio", "prompts", "mel", "latent", "score", "candidates", "scores")
         config = self.config | {name: self.config[name][rows] for name in ("prompts", "negative", "seeds")}
-        return replace(self, config=config, **{name: getattr(self, name)[rows] for name in names})
+        if "edit" in config:  # its lists have an entry for each sound
+            config["edit"] = {k: v[rows] if isinstance(v, list) else v for k, v in config["edit"].items()}
+        source = None if self.source is None else self.source[rows]
+        return replace(self, config=config, source=source, **{name: getattr(self, name)[rows] for name in names})
 
     def __iter__(self) -> Iterator[Result]:
         return (self[i] for i in range(len(self)))
@@ -136,24 +140,29 @@ class Result:
 
     def _html(self) -> str:
         """Plain players and one picture: works in any notebook, and when it is opened without a kernel."""
-        blocks = []
-        for i in range(min(len(self), SHOWN)):
-            caption = f"{html.escape(self.prompts[i][:200]) or '<i>(no prompt)</i>'} &middot; score {self.score[i]:.2f}"
-            sound = base64.b64encode(wav_bytes(self.audio[i].numpy(), self.sample_rate)).decode()
-            player = f'<audio controls src="data:audio/wav;base64,{sound}"></audio>'
-            blocks.append(f"<figure><figcaption>{caption}</figcaption>{player}</figure>")
+        blocks = [player(f"{self.prompts[i][:200] or '(no prompt)'} \u00b7 score {self.score[i]:.2f}",
+                         self.audio[i].numpy(), self.sample_rate) for i in range(min(len(self), SHOWN))]
         if len(self) > SHOWN:
             blocks.append(f"<p>and {len(self) - SHOWN} more: <code>result[i]</code> shows one.</p>")
-        return "".join(blocks) + self._picture()
+        return "".join(blocks) + picture(self.plot)
 
-    def _picture(self) -> str:
-        try:
-            figure = self.plot()
-        except ImportError:  # matplotlib belongs to the course, not to the library
-            return ""
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=80)
-        return f'<img alt="log-mel" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
+
+def player(caption: str, audio: np.ndarray, sample_rate: int) -> str:
+    """HTML of one sound (N,) with its caption, the sound inside it."""
+    sound = base64.b64encode(wav_bytes(audio, sample_rate)).decode()
+    tag = f'<audio controls src="data:audio/wav;base64,{sound}"></audio>'
+    return f"<figure><figcaption>{html.escape(caption)}</figcaption>{tag}</figure>"
+
+
+def picture(plot: Callable) -> str:
+    """HTML of the figure that `plot` draws; nothing where matplotlib is missing, which the library can do without."""
+    try:
+        figure = plot()
+    except ImportError:
+        return ""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=80)
+    return f'<img alt="log-mel" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
 
 
 def draw_mel(axis, mel: Tensor, seconds: float, *, title: str = "", config: MelConfig = MelConfig()):

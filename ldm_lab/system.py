@@ -26,6 +26,7 @@ from ldm_lab.errors import OptionError, unknown
 from ldm_lab.shapes import check_shape, latent_shape, samples_to_frames
 
 if TYPE_CHECKING:
+    from ldm_lab.editing import Series
     from ldm_lab.result import Result
 
 PARTS = ("clap", "autoencoder", "vocoder", "unet")
@@ -120,16 +121,25 @@ class AudioLDM:
         """wav (B, N) -> mel (B, T, 64): silence is appended up to the length the networks can halve."""
         wav = check_wav(wav).to(self.device)
         frames = samples_to_frames(wav.shape[1], self.config)
-        padded = nn.functional.pad(wav, (0, frames * self.config.mel.hop_length - wav.shape[1]))
-        return log_mel(padded, self.config.mel)
+        hop = self.config.mel.hop_length
+        padded = nn.functional.pad(wav, (0, frames * hop - wav.shape[1]))
+        return self._pieces(lambda part: log_mel(part, self.config.mel), padded, step=hop, axes=(1, 1))
 
     @torch.no_grad()
     def mel_to_latent(self, mel: Tensor, noise: Tensor | None = None) -> Tensor:
-        """mel (B, T, 64) -> z (B, C, T/r, 64/r), scaled: the posterior's mean, or with unit `noise` a sample of it."""
+        """mel (B, T, 64) -> z (B, C, T/r, 64/r), scaled: the posterior's mean, or with unit `noise` a sample of it.
+
+        The mean is computed in pieces if the sound is long.
+        """
         check_shape(mel, "b t m", m=self.config.mel.n_mels)
-        posterior = self.autoencoder.encode(mel.to(self.device, self.dtype))
-        z = posterior.mean if noise is None else posterior.sample(noise.to(posterior.mean))
-        return z.float() * self.scale_factor
+        mel = mel.to(self.device, self.dtype)
+        if noise is None:
+            ratio = self.config.autoencoder.ratio
+            z = self._pieces(lambda part: self.autoencoder.encode(part).mean, mel, frames=ratio, step=ratio, axes=(1, -2))
+        else:
+            posterior = self.autoencoder.encode(mel)
+            z = posterior.sample(noise.to(posterior.mean)).float()
+        return z * self.scale_factor
 
     @torch.no_grad()
     def latent_to_mel(self, z: Tensor) -> Tensor:
@@ -142,13 +152,13 @@ class AudioLDM:
     def mel_to_wav(self, mel: Tensor) -> Tensor:
         """mel (B, T, 64) -> wav (B, 160 T) in [-1, 1], in pieces if it is long."""
         check_shape(mel, "b t m", m=self.config.mel.n_mels)
-        return self._pieces(self.vocoder, mel.to(self.device, self.dtype), frames=1, ratio=self.config.mel.hop_length)
+        return self._pieces(self.vocoder, mel.to(self.device, self.dtype), ratio=self.config.mel.hop_length)
 
-    def _pieces(self, function: Callable[[Tensor], Tensor], x: Tensor, *, frames: int, ratio: int) -> Tensor:
-        """`function(x)` by `chunked`; `frames` is the number of mel frames one step of x's time axis stands for."""
+    def _pieces(self, function: Callable[[Tensor], Tensor], x: Tensor, *, frames: int = 1, **layout) -> Tensor:
+        """`function(x)` by `chunked`; `frames` is the number of mel frames that one of its frames stands for."""
         per_second = self.config.mel.sample_rate / self.config.mel.hop_length / frames
         size, overlap = round(CHUNK_SECONDS * per_second), round(CHUNK_OVERLAP_SECONDS * per_second)
-        return chunked(lambda part: function(part).float(), x, size=size, overlap=overlap, ratio=ratio)
+        return chunked(lambda part: function(part).float(), x, size=size, overlap=overlap, **layout)
 
     # --- the denoiser, and the short way to a sound ------------------------------------------------------------------
 
@@ -164,11 +174,38 @@ class AudioLDM:
         window = self.latent_shape(self.config.window_seconds)[1]
         return windowed(plain, window=window, overlap=max(1, round(window * WINDOW_OVERLAP)), batch=batch)
 
+    # The only arrows upwards: a convenience, so that a model can be asked directly.
+
     def generate(self, prompts, **options) -> Result:
         """Sound from words; see `ldm_lab.generate.generate` for the options."""
-        from ldm_lab.generate import generate  # the only arrow upwards: a convenience, so that a model can be asked
+        from ldm_lab.generate import generate
 
         return generate(self, prompts, **options)
+
+    def transfer(self, sound, prompt, **options) -> Result | Series:
+        """A sound moved towards a prompt; see `ldm_lab.editing.transfer`."""
+        return self._edit("transfer", sound, prompt, **options)
+
+    def inpaint(self, sound, prompt="", **options) -> Result:
+        """A part of a sound made anew; see `ldm_lab.editing.inpaint`."""
+        return self._edit("inpaint", sound, prompt, **options)
+
+    def super_resolve(self, sound, prompt="", **options) -> Result:
+        """The high frequencies that a sound lacks; see `ldm_lab.editing.super_resolve`."""
+        return self._edit("super_resolve", sound, prompt, **options)
+
+    def vary(self, sound, **options) -> Result:
+        """Another sound like this one; see `ldm_lab.editing.vary`."""
+        return self._edit("vary", sound, **options)
+
+    def extend(self, sound, prompt="", **options) -> Result:
+        """A sound made longer at either end; see `ldm_lab.editing.extend`."""
+        return self._edit("extend", sound, prompt, **options)
+
+    def _edit(self, name: str, *arguments, **options):
+        from ldm_lab import editing
+
+        return getattr(editing, name)(self, *arguments, **options)
 
 
 def check_device(device: torch.device | str) -> torch.device:

@@ -22,12 +22,12 @@ FLOORS = {
     "audio": 3,
     "models": 4, "diffusion": 4,
     "system": 5, "options": 5, "result": 5, "checkpoint": 6,
-    "generate": 7, "editing": 7, "corpus": 7,
+    "generate": 7, "corpus": 7, "editing": 8,
     "evaluation": 8, "training": 9,
     "experiments": 10, "widgets": 11,
     "course": 12, "doctor": 12, "cli": 13, "__init__": 14, "__main__": 14,
 }  # fmt: skip
-UPWARDS = {("system", "generate")}  # the method AudioLDM.generate, a convenience
+UPWARDS = {("system", "generate"), ("system", "editing")}  # the methods of AudioLDM, a convenience
 
 # Packages that are slow or optional: imported inside functions, and only in these rooms.
 HEAVY = {
@@ -39,7 +39,7 @@ HEAVY = {
     "jupyterlab": (),
     "laion_clap": ("models",),
     "librosa": (),
-    "matplotlib": ("widgets", "course", "result", "training", "evaluation", "experiments"),
+    "matplotlib": ("widgets", "course", "result", "editing", "training", "evaluation", "experiments"),
     "pandas": (),
     "scipy": ("audio", "evaluation", "corpus"),
     "sklearn": (),

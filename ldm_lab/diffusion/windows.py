@@ -74,14 +74,32 @@ def windowed(denoiser: Callable[[Tensor, Tensor, Tensor], Tensor], *, window: in
     return denoise
 
 
-def chunked(function: Callable[[Tensor], Tensor], x: Tensor, *, size: int, overlap: int, ratio: int) -> Tensor:
-    """``function(x)`` computed in pieces of `size` frames along axis -2 of x, joined along axis 1 of the answer.
+def chunked(function: Callable[[Tensor], Tensor], x: Tensor, *, size: int, overlap: int, step: int = 1, ratio: int = 1,
+            axes: tuple[int, int] = (-2, 1)) -> Tensor:
+    """``function(x)`` computed in pieces of `size` frames along the first of `axes`, joined along the second.
 
-    `function` turns each frame into `ratio` entries of axis 1 (a vocoder: 160 samples; a decoder: r mel frames). The
-    answer is that of the whole wherever the function looks no further than a quarter of `overlap`.
+    A frame is `step` entries of x, and `function` turns it into `ratio` entries of its answer (a vocoder: 1 mel frame to
+    160 samples; an encoder: r mel frames to 1). The answer is that of the whole wherever the function looks no further
+    than a quarter of `overlap`.
     """
-    starts = window_starts(x.shape[-2], size, overlap)
+    axis, joined = axes
+    length = -(-x.shape[axis] // step)
+    starts = window_starts(length, size, overlap)
     if len(starts) == 1:
         return function(x)
-    pieces = [function(x.narrow(-2, start, size)) for start in starts]
-    return blend(pieces, [start * ratio for start in starts], x.shape[-2] * ratio, overlap * ratio, axis=1)
+    pieces = [function(x.narrow(axis, s * step, min(size * step, x.shape[axis] - s * step))) for s in starts]
+    return blend(pieces, [start * ratio for start in starts], length * ratio, overlap * ratio, axis=joined)
+
+
+def wrap(x: Tensor, frames: int) -> Tensor:
+    """x (B, C, T, F) as a circle over T, cut open: both ends continued by `frames` frames of the other end."""
+    if frames == 0:
+        return x
+    return x.index_select(-2, torch.arange(-frames, x.shape[-2] + frames, device=x.device) % x.shape[-2])
+
+
+def circular(denoiser: Callable[[Tensor, Tensor, Tensor], Tensor], frames: int) -> Callable[..., Tensor]:
+    """``denoiser(x, sigma, emb)`` on a circle: it sees x wrapped by `frames`, and what it says of the wrap is dropped."""
+    if frames == 0:
+        return denoiser
+    return lambda x, sigma, emb: denoiser(wrap(x, frames), sigma, emb).narrow(-2, frames, x.shape[-2])

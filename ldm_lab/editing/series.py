@@ -1,0 +1,60 @@
+"""A progressive edit: one Result for each strength, shown and saved together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ldm_lab.result import SHOWN, Result, draw_mel, picture, player
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """Results of one edit at rising settings; `labels` says which. Indexing and iterating give the Results."""
+
+    results: tuple[Result, ...]
+    labels: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __getitem__(self, index: int) -> Result:
+        return self.results[index]
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.results)
+
+    def __repr__(self) -> str:
+        return f"Series({', '.join(self.labels)}: {self.results[0]!r}, ...)"
+
+    def save(self, folder: str | Path, *, ending: str = ".wav") -> list[Path]:
+        """Write every sound as ``01-strength-0.2.wav`` (``...-001.wav`` for each of several sounds); returns the paths."""
+        paths = []
+        for i, (result, label) in enumerate(zip(self.results, self.labels), 1):
+            paths += result.save(Path(folder) / f"{i:02d}-{label.replace(' ', '-')}{ending}")
+        return paths
+
+    def plot(self, index: int = 0, *, mel_of=None):
+        """A matplotlib Figure of sound `index`: the log-mel of its source, then of each Result."""
+        import matplotlib.pyplot as plt
+
+        cells = [(result[index].mel[0], label) for result, label in zip(self.results, self.labels)]
+        columns = min(len(cells), 3)
+        rows = -(-len(cells) // columns)
+        figure, axes = plt.subplots(rows, columns, figsize=(5.2 * columns, 2.6 * rows), squeeze=False,
+                                    layout="constrained")
+        for axis in axes.flat[len(cells) :]:
+            axis.axis("off")
+        for axis, (mel, label) in zip(axes.flat, cells):
+            image = draw_mel(axis, mel, self.results[0].seconds, title=label)
+        figure.suptitle(self.results[0].prompts[index][:100], parse_math=False)
+        figure.colorbar(image, ax=axes, label="log mel (natural log)", shrink=0.9)
+        plt.close(figure)
+        return figure
+
+    def _repr_html_(self) -> str:
+        """Players of the first sound at every setting, and one picture."""
+        players = [player(label, result.audio[0].numpy(), result.sample_rate)
+                   for result, label in zip(self.results[:SHOWN], self.labels)]
+        return "".join(players) + picture(self.plot)
