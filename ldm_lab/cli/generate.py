@@ -32,7 +32,7 @@ def add_commands(commands, common: argparse.ArgumentParser) -> None:
     add("--seconds", type=float, help="length of each sound")
     add("--steps", type=int, help="denoising steps; more is slower and a little better")
     add("--guidance", type=float, help="how closely to follow the prompt; 1 = no guidance")
-    add("--sampler", help="ddim, ddpm, dpmpp_2m, ...")
+    add("--sampler", help="ddim, ddpm, dpmpp_2m, dpmpp_2m_sde, heun or unipc; default: the model's")
     add("--negative", metavar="TEXT", help="what to steer away from")
     add("--candidates", type=int, help="make so many of each and keep the best by CLAP score")
     add("--seed", type=int, default=0, help="same prompt and seed, same sound; default: 0")
