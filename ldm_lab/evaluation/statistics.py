@@ -59,11 +59,33 @@ def bootstrap(statistic: Callable[[np.ndarray], float], n: int, *, seed: int, gr
     for row in range(len(drawn)):
         chosen = random.integers(0, units, units)
         drawn[row] = statistic(chosen if members is None else np.concatenate([members[u] for u in chosen]))
+    return _interval(value, drawn, n, seed, confidence, recentre)
+
+
+def _interval(value: float, drawn: np.ndarray, n: int, seed: int, confidence: float, recentre: bool) -> Figure:
     drawn = drawn[np.isfinite(drawn)]
     tail = 50.0 * (1.0 - confidence)
     low, high = np.percentile(drawn, [tail, 100.0 - tail])
     shift = value - drawn.mean() if recentre else 0.0
     return Figure(value, float(low + shift), float(high + shift), n, seed)
+
+
+def two_samples(value: float, statistic: Callable[[np.ndarray, np.ndarray], float], n: int, m: int, *, seed: int,
+                paired: bool = False, resamples: int | None = None, confidence: float = 0.95, recentre: bool = False) -> Figure:
+    """`value` of two sets with the interval of `statistic` (indices of n, indices of m) over resamples of both.
+
+    `paired`: item i of one set belongs to item i of the other (n == m), and they are drawn together.
+    """
+    if n < 1 or m < 1 or (paired and n != m):
+        raise OptionError(f"got {n} and {m} items, expected some of each{' and equally many pairs' if paired else ''}")
+    if not math.isfinite(value):
+        raise OptionError(f"the measure of {n} and {m} items is {value}; look for silent or broken sounds")
+    random = Rng(seed).numpy("two samples", n, m)
+    drawn = np.empty(resamples or RESAMPLES)
+    for row in range(len(drawn)):
+        first = random.integers(0, n, n)
+        drawn[row] = statistic(first, first if paired else random.integers(0, m, m))
+    return _interval(float(value), drawn, n, seed, confidence, recentre)
 
 
 def mean(values, *, seed: int, groups: Sequence | None = None, resamples: int | None = None) -> Figure:
