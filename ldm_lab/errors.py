@@ -38,6 +38,10 @@ class CorpusError(LabError):
     """The corpus is missing or damaged."""
 
 
+class ListeningError(LabError):
+    """A listening test cannot be made, or its playlist, key or answers do not belong together."""
+
+
 def nearest(name: str, options: Iterable[str]) -> str:
     """A clause naming the closest of `options`: ``"; did you mean 'ddim'?"``, or all of them if none is close."""
     options = [str(option) for option in options]
