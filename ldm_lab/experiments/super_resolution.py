@@ -158,12 +158,10 @@ def with_envelope(low: Tensor, envelope: Tensor, cutoff: int, sample_rate: int, 
     """`low` plus noise whose mean log magnitude above the cut-off is the frame's octave level plus `envelope`."""
     spectrum = _spectrum(low)
     level = _octave_level(spectrum.abs().clamp(min=1e-5).log(), cutoff, sample_rate)  # (B, 1, T)
-    shape = (len(low), len(envelope), spectrum.shape[2])
-    real, imaginary = (Rng(seed).randn(shape, f"envelope {part}") for part in ("real", "imaginary"))
-    noise = torch.complex(real, imaginary) / math.sqrt(2.0)
+    noise = _spectrum(Rng(seed).randn(low.shape, "envelope")) / torch.hann_window(N_FFT).norm()  # E |noise|^2 = 1 a bin
     gain = (level + envelope[:, None] + 0.5 * float(np.euler_gamma)).exp()  # E log |noise| = -gamma / 2
     high = torch.zeros_like(spectrum)
-    high[:, -len(envelope):] = noise * gain
+    high[:, -len(envelope):] = noise[:, -len(envelope):] * gain
     made = torch.istft(high, N_FFT, HOP, window=torch.hann_window(N_FFT), length=low.shape[1])
     return (low + made).clamp(-1.0, 1.0)
 

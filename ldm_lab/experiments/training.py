@@ -8,7 +8,6 @@ are larger than those between seeds.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +20,11 @@ from ldm_lab.checkpoint.parts import load_part
 from ldm_lab.config import override, preset
 from ldm_lab.diffusion.losses import diffusion_loss
 from ldm_lab.errors import OptionError
-from ldm_lab.evaluation import statistics
-from ldm_lab.evaluation.distances import clap_score, frechet_distance, top_k
+from ldm_lab.evaluation.distances import clap_score, top_k
 from ldm_lab.evaluation.judging import label_indices
-from ldm_lab.experiments.bench import Bench, figures, open_bench, shown
+from ldm_lab.experiments.bench import Bench, figures, open_bench
 from ldm_lab.experiments.pictures import COLOURS, bars, caption, panels
+from ldm_lab.experiments.seeds import difference, in_words, summary
 from ldm_lab.generate import generate
 from ldm_lab.models.autoencoder import Autoencoder
 from ldm_lab.models.unet import UNet
@@ -88,8 +87,9 @@ def run(ldm: AudioLDM, settings: Settings, *, progress: bool = True) -> dict:
     seen = {(r.name, r.seed): measure(bench, open_run(ldm, r), r, progress=progress) for r in runs}
     names = list(dict.fromkeys(r.name for r in runs))
     seeds = {name: [r.seed for r in runs if r.name == name] for name in names}
-    rows = {name: summary(bench, [seen[name, seed] for seed in seeds[name]]) for name in names}
-    found = {name: differences(bench, seen, settings.base, name, seeds) for name in names if name != settings.base}
+    columns, of = [column for column, _ in COLUMNS], lambda name: [seen[name, seed] for seed in seeds[name]]
+    rows = {name: summary(bench, of(name), columns) for name in names}
+    found = {name: difference(bench, of(name), of(settings.base), columns) for name in names if name != settings.base}
     budgets = {f"{r.name}-{r.seed}": budget(r) for r in runs}
     return {"figures": figures(rows), "differences": found, "runs": budgets,
             "table": {"rows": names, "columns": COLUMNS}, "claims": claims(found, settings.base), "notes": notes(found, budgets)}
@@ -144,63 +144,9 @@ def losses(ldm: AudioLDM, bench: Bench, items: list[int], *, levels: int = 8) ->
     return {name: torch.stack([one(emb, level) for level in range(levels)]).mean(0) for name, emb in told.items()}
 
 
-def value_of(seen: dict[str, np.ndarray], column: str, rows: np.ndarray) -> float:
-    """One column of the table from the items `rows` of one run."""
-    if column == "frechet":
-        return frechet_distance(seen["features"][rows], seen["real"][rows], allow_singular=True)
-    return float(np.mean(seen[column][rows]))
-
-
 def keys_of(bench: Bench) -> list[str]:
     """What the test windows are, for the cache."""
     return [clip.file for clip in bench.test.clips]
-
-
-def summary(bench: Bench, seen: Sequence[dict]) -> dict[str, dict]:
-    """Mean over seeds of every column, interval over clips (the same clips for all seeds), spread between seeds."""
-    columns = {}
-    for column, _ in COLUMNS:
-        def mean(rows: np.ndarray, column: str = column) -> float:
-            return float(np.mean([value_of(one, column, rows) for one in seen]))
-
-        figure = statistics.bootstrap(mean, len(bench.captions), seed=bench.seed, groups=bench.groups,
-                                      recentre=column == "frechet", resamples=200 if column == "frechet" else None)
-        each = [value_of(one, column, np.arange(len(bench.captions))) for one in seen]
-        spread = {"seed_std": float(np.std(each, ddof=1))} if len(each) > 1 else {}
-        columns[column] = figure.as_dict() | spread | {"each_seed": [float(f"{value:.6g}") for value in each]}
-    return columns
-
-
-def differences(bench: Bench, seen: dict, base: str, name: str, seeds: dict[str, list[int]]) -> dict[str, dict]:
-    """`name` minus `base`, paired by clip; `beyond_seeds` if it is also more than twice what seeds alone would make.
-
-    The noise of the difference of two means over seeds is estimated from the seeds of both recipes, pooled.
-    """
-    both = {who: [seen[who, seed] for seed in seeds[who]] for who in (name, base)}
-    found = {}
-    for column, _ in COLUMNS:
-        def gap(rows: np.ndarray, column: str = column) -> float:
-            means = [np.mean([value_of(one, column, rows) for one in both[who]]) for who in (name, base)]
-            return float(means[0] - means[1])
-
-        figure = statistics.bootstrap(gap, len(bench.captions), seed=bench.seed, groups=bench.groups,
-                                      recentre=column == "frechet", resamples=200 if column == "frechet" else None)
-        everyone = np.arange(len(bench.captions))
-        each = [[value_of(one, column, everyone) for one in both[who]] for who in (name, base)]
-        noise = seed_noise(each)
-        beyond = None if noise is None else bool(abs(figure.value) > 2 * noise and figure.low * figure.high > 0)
-        found[column] = figure.as_dict() | {"seed_noise": noise, "beyond_seeds": beyond}
-    return found
-
-
-def seed_noise(each: Sequence[Sequence[float]]) -> float | None:
-    """Standard error of the difference of two means, from the spread of both groups about their own means; None for
-    groups of one seed."""
-    freedom = sum(len(group) - 1 for group in each)
-    if freedom == 0:
-        return None
-    variance = sum(float(np.var(group)) * len(group) for group in each) / freedom
-    return float(np.sqrt(variance * sum(1 / len(group) for group in each)))
 
 
 def claims(found: dict[str, dict], base: str) -> list[dict]:
@@ -215,14 +161,8 @@ def claims(found: dict[str, dict], base: str) -> list[dict]:
             figure = found[name][column]
             worse = figure["low"] > 0 if column in BETTER_LOW else figure["high"] < 0
             out.append({"claim": f"{claim} ({label})", "holds": bool(worse and figure["beyond_seeds"] is not False),
-                        "detail": f"{name} minus {base}: {_shown(figure)}"})
+                        "detail": f"{name} minus {base}: {in_words(figure)}"})
     return out
-
-
-def _shown(figure: dict) -> str:
-    own = statistics.Figure(*(figure[key] for key in ("value", "low", "high", "n", "seed")))
-    noise = "one seed each" if figure["seed_noise"] is None else f"noise of the seeds {figure['seed_noise']:.2g}"
-    return f"{shown(own)}, {noise}"
 
 
 def notes(found: dict[str, dict], budgets: dict[str, dict]) -> list[str]:

@@ -8,7 +8,7 @@ from ldm_lab.checkpoint.files import write_json
 from ldm_lab.checkpoint.parts import save_part
 from ldm_lab.config import override, preset
 from ldm_lab.errors import OptionError
-from ldm_lab.experiments import bench, training
+from ldm_lab.experiments import bench, seeds, training
 from ldm_lab.models.unet import UNet
 from ldm_lab.system import AudioLDM
 
@@ -59,10 +59,10 @@ def test_a_folder_without_the_base_says_what_to_train(tmp_path):
 
 
 def test_noise_of_the_seeds_is_the_standard_error_of_the_difference():
-    assert training.seed_noise([[1.0], [2.0]]) is None
+    assert seeds.seed_noise([[1.0], [2.0]]) is None
     # two groups of two, each one apart: pooled variance 0.5, standard error sqrt(0.5 * (1/2 + 1/2))
-    assert training.seed_noise([[0.0, 1.0], [5.0, 6.0]]) == pytest.approx(np.sqrt(0.5))
-    assert training.seed_noise([[0.0, 1.0], [5.0]]) == pytest.approx(np.sqrt(0.5 * 1.5))
+    assert seeds.seed_noise([[0.0, 1.0], [5.0, 6.0]]) == pytest.approx(np.sqrt(0.5))
+    assert seeds.seed_noise([[0.0, 1.0], [5.0]]) == pytest.approx(np.sqrt(0.5 * 1.5))
 
 
 def test_the_loss_is_of_the_condition_it_names(runs):
