@@ -299,6 +299,11 @@ def test_what_cannot_be_a_test_is_said(tmp_path, change, words):
 def test_the_key_stays_out_of_the_folder_and_nothing_is_overwritten(tmp_path):
     with pytest.raises(ListeningError, match="must not lie in the folder"):
         listening.make_playlist(stimuli(), tmp_path / "t", key=tmp_path / "t" / "key.json")
+    silent = [Stimulus("quiet", system, np.zeros(RATE), "nothing") for system in SYSTEMS]
+    with pytest.raises(ListeningError, match="item 'quiet': the reference is silent"):
+        listening.make_playlist(stimuli() + silent, tmp_path / "t")
+    assert not list(tmp_path.iterdir())  # a test is there whole or not at all
+    (tmp_path / "t").mkdir()
     listening.make_playlist(stimuli(1), tmp_path / "t", kinds=("ovl",))
     with pytest.raises(ListeningError, match="there already"):
         listening.make_playlist(stimuli(1), tmp_path / "t", kinds=("ovl",))
@@ -334,8 +339,8 @@ def test_a_session_is_saved_after_each_answer_and_resumed(whole_test, tmp_path):
 
 
 @pytest.mark.parametrize(("kind", "value"), [
-    ("ovl", 0), ("ovl", 101), ("ovl", "good"), ("ovl", True), ("ovl", float("nan")), ("ovl", None), ("mushra", 50), ("mushra", {}),
-    ("abx", None), ("abx", "A"), ("preference", "B"),
+    ("ovl", 0), ("ovl", 101), ("ovl", "good"), ("ovl", True), ("ovl", float("nan")), ("ovl", None),
+    ("mushra", 50), ("mushra", {}), ("abx", None), ("abx", "A"), ("preference", "B"),
 ])  # fmt: skip
 def test_an_answer_must_fit_its_trial(whole_test, kind, value):
     playlist, _ = whole_test
@@ -382,8 +387,9 @@ def test_files_that_do_not_belong_together_are_named(whole_test, tmp_path):
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    (dict(format="other"), "format 'other'"), (dict(consent=False), "did not consent"), (dict(listener="Bob"), "names are not stored"),
-    (dict(answers=[]), "'answers' is list"), (dict(name="Bob"), "unknown field 'name'"), (dict(answers={"t": 5}), "value and x"),
+    (dict(format="other"), "format 'other'"), (dict(consent=False), "did not consent"),
+    (dict(listener="Bob"), "names are not stored"), (dict(answers=[]), "'answers' is list"), (dict(name="Bob"), "unknown field 'name'"),
+    (dict(answers={"t": 5}), "value and x"),
     (dict(answers={"nowhere": {"value": 5, "x": ""}}), "unknown trial 'nowhere'"),
 ])  # fmt: skip
 def test_a_damaged_file_is_refused(whole_test, tmp_path, change, words):

@@ -8,10 +8,12 @@ listener's results, which therefore fit no other test.
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import os
 import secrets
+import tempfile
 import wave
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -109,7 +111,9 @@ class Playlist:
         """A 16-bit WAV file; ListeningError if it is missing or has changed."""
         if sound not in self.values["sounds"]:
             raise ListeningError(unknown("sound", sound, self.values["sounds"]))
-        path = self._folder() / "sounds" / f"{sound}.wav"
+        if self.folder is None:
+            raise ListeningError("this playlist came with a key, without sounds; read the playlist's folder")
+        path = self.folder / "sounds" / f"{sound}.wav"
         data = path.read_bytes() if path.is_file() else b""
         if sha256(data) != self.values["sounds"][sound]["sha256"]:
             raise ListeningError(f"{path}: missing or changed since the test was made; copy the folder again")
@@ -117,14 +121,8 @@ class Playlist:
 
     def pcm(self, sound: str) -> np.ndarray:
         """(N,) int16 samples, as a player wants them, at `values["sample_rate"]`."""
-        self.wav_file(sound)
-        with wave.open(str(self._folder() / "sounds" / f"{sound}.wav")) as file:
+        with wave.open(io.BytesIO(self.wav_file(sound))) as file:
             return np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
-
-    def _folder(self) -> Path:
-        if self.folder is None:
-            raise ListeningError("this playlist came with a key, without sounds; read the playlist's folder")
-        return self.folder
 
     def verify(self) -> None:
         """Raises ListeningError at the first sound that is missing or changed."""
@@ -219,28 +217,42 @@ def make_playlist(stimuli: Iterable[Stimulus], folder: str | os.PathLike, *, kin
     plans = [plan for kind in kinds for item in items for plan in _plan(kind, items[item], anchors, pairs, repeats)]
     used = sorted({(item, system, copy) for _, item, parts, _, _ in plans for system, copy in parts})
     names = {entry: f"{rng.key(repr(entry)):016x}" for entry in used}
-    sounds = {}
-    anchored = any(system == ANCHOR_LOW for _, system, _ in used)
-    for item, entries in items.items():
-        wavs = {system: entry.wav(sample_rate) for system, entry in entries.items()}
-        wavs = equalise(wavs, sample_rate, seconds=seconds, anchors=anchored)
-        for name, system in sorted((name, system) for (of, system, _), name in names.items() if of == item):
-            data = wav_bytes(wavs[system], sample_rate)
-            write_bytes(folder / "sounds" / f"{name}.wav", data)
-            sounds[name] = {"sha256": sha256(data), "seconds": len(wavs[system]) / sample_rate}
     trials = []
     for kind, item, parts, prompt, repeat in plans:
         plain, hidden, opened = (sorted(names[item, system, of] for system, of in parts if of == copy)
                                  for copy in ("", "x", "open"))
         trials.append({"id": f"{rng.key(repr((kind, item, parts, repeat))):016x}", "kind": kind, "prompt": prompt,
                        "sounds": plain, "hidden": hidden, "reference": "".join(opened)})
-    values = {"format": PLAYLIST, "title": title, "consent": consent, "processing": PROCESSING,
-              "sample_rate": sample_rate, "kinds": list(kinds), "sounds": sounds,
-              "trials": sorted(trials, key=lambda trial: trial["id"])}
-    write_json(key, {"format": KEY, "seed": rng.seed, "playlist": values,
-                     "sounds": {name: {"item": item, "system": system} for (item, system, _), name in names.items()}})
-    write_json(folder / "playlist.json", values)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".making-") as unfinished:
+        made = Path(unfinished) / folder.name
+        sounds = _write_sounds(made / "sounds", items, names, sample_rate, seconds)
+        values = {"format": PLAYLIST, "title": title, "consent": consent, "processing": PROCESSING,
+                  "sample_rate": sample_rate, "kinds": list(kinds), "sounds": sounds,
+                  "trials": sorted(trials, key=lambda trial: trial["id"])}
+        write_json(made / "playlist.json", values)
+        meanings = {name: {"item": item, "system": system} for (item, system, _), name in names.items()}
+        write_json(key, {"format": KEY, "seed": rng.seed, "playlist": values, "sounds": meanings})
+        os.replace(made, folder)  # on one disk: the test is there whole or not at all
     return read_playlist(folder)
+
+
+def _write_sounds(folder: Path, items: dict[str, dict[str, Stimulus]], names: dict[tuple[str, str, str], str],
+                  sample_rate: int, seconds: float | None) -> dict[str, dict]:
+    """Write each sound under its secret name, in the order of the names; returns {name: {sha256, seconds}}."""
+    sounds = {}
+    anchored = any(system == ANCHOR_LOW for _, system, _ in names)
+    for item, entries in items.items():
+        wavs = {system: entry.wav(sample_rate) for system, entry in entries.items()}
+        try:
+            wavs = equalise(wavs, sample_rate, seconds=seconds, anchors=anchored)
+        except ListeningError as error:
+            raise ListeningError(f"item {item!r}: {error}") from error
+        for name, system in sorted((name, system) for (of, system, _), name in names.items() if of == item):
+            data = wav_bytes(wavs[system], sample_rate)
+            write_bytes(folder / f"{name}.wav", data)
+            sounds[name] = {"sha256": sha256(data), "seconds": len(wavs[system]) / sample_rate}
+    return sounds
 
 
 def _items(stimuli: list[Stimulus], kinds: Sequence[str]) -> dict[str, dict[str, Stimulus]]:
