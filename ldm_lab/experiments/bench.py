@@ -23,6 +23,7 @@ from ldm_lab.evaluation.distances import frechet_distance
 from ldm_lab.evaluation.generation import describe, prompts_of
 from ldm_lab.evaluation.judging import load_judge
 from ldm_lab.evaluation.statistics import Figure
+from ldm_lab.experiments.page import number
 from ldm_lab.models.judge import Judge
 from ldm_lab.rng import Rng
 from ldm_lab.system import PARTS, AudioLDM
@@ -130,9 +131,9 @@ def figures(rows: dict[str, dict[str, Figure | dict]]) -> dict[str, dict[str, di
             for row, columns in rows.items()}
 
 
-def shown(figure: Figure, digits: int = 3) -> str:
-    """``-0.312 [-0.40, -0.22], n = 112``."""
-    return f"{figure.value:.{digits}g} [{figure.low:.{digits}g}, {figure.high:.{digits}g}], n = {figure.n}"
+def shown(figure: Figure) -> str:
+    """``-0.312 [-0.4, -0.22], n = 112``."""
+    return f"{number(figure.value)} [{number(figure.low)}, {number(figure.high)}], n = {figure.n}"
 
 
 def claimed(claim: str, differences: dict[str, Figure], *, below: bool) -> dict:

@@ -47,7 +47,12 @@ def figure_table(values: dict) -> list[str]:
 def shown(figure: dict) -> str:
     """``0.319 [0.30, 0.33]``, with ``± 0.01`` for the spread between seeds where it was measured."""
     spread = f" ± {figure['seed_std']:.2g}" if "seed_std" in figure else ""
-    return f"{figure['value']:.3g}{spread} [{figure['low']:.3g}, {figure['high']:.3g}]"
+    return f"{number(figure['value'])}{spread} [{number(figure['low'])}, {number(figure['high'])}]"
+
+
+def number(value: float) -> str:
+    """Three digits, or all those before the point: 0.319, 12.4, 1240."""
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _short(value) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ldm_lab.experiments.page import number
+
 # Okabe & Ito (2008): eight colours that stay apart in all common kinds of colour blindness.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#6E6E6E",
@@ -38,7 +40,7 @@ def bars(axis, names: Sequence[str], figures: Sequence[dict], *, colours: Sequen
     for place, figure, colour in zip(places, figures, colours, strict=True):
         axis.barh(place, figure["value"], color=colour, height=0.66)
         axis.errorbar(figure["value"], place, xerr=interval(figure), color="black", capsize=3, linewidth=1.2)
-        axis.annotate(f"{figure['value']:.3g}", (max(figure["high"], figure["value"], 0.0), place), xytext=(5, 0),
+        axis.annotate(number(figure["value"]), (max(figure["high"], figure["value"], 0.0), place), xytext=(5, 0),
                       textcoords="offset points", va="center", fontsize=9)
     axis.set_yticks(list(places), labels=list(names))
     axis.invert_yaxis()

@@ -13,6 +13,7 @@ from ldm_lab.evaluation import statistics
 from ldm_lab.evaluation.distances import frechet_distance
 from ldm_lab.evaluation.statistics import Figure
 from ldm_lab.experiments.bench import Bench
+from ldm_lab.experiments.page import number
 
 RESAMPLES = 200  # of a Frechet distance, which is slow
 
@@ -70,4 +71,4 @@ def seed_noise(each: Sequence[Sequence[float]]) -> float | None:
 def in_words(gap: dict) -> str:
     """A difference with its interval and the noise of the seeds."""
     noise = "one seed each" if gap["seed_noise"] is None else f"noise of the seeds {gap['seed_noise']:.2g}"
-    return f"{gap['value']:.3g} [{gap['low']:.3g}, {gap['high']:.3g}], n = {gap['n']}, {noise}"
+    return f"{number(gap['value'])} [{number(gap['low'])}, {number(gap['high'])}], n = {gap['n']}, {noise}"
