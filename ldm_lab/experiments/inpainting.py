@@ -35,7 +35,8 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Settings:
-    """count: test clips. share: of the clip that is lost. fade_ms: cross-fade at the seams, outside the hole."""
+    """count: test clips. share: of the clip that is lost. fade_ms: cross-fade at the seams of
+    the baselines, outside the hole (`inpaint` fades inside it)."""
 
     count: int = 112
     seed: int = 0
@@ -45,6 +46,7 @@ class Settings:
     sampler: str = "dpmpp_2m"
     steps: int = 20
     guidance: float = 3.0
+    jumps: int = 1  # RePaint's resampling, of our methods
     fade_ms: float = 10.0
     resamples: int = 300  # of the Frechet distances
 
@@ -106,7 +108,8 @@ def repaired(bench: Bench, settings: Settings, holes: list[tuple[int, int]], way
         return {"wav": fill(bench.ldm, own, settings)}
 
     keys = [[clip.file, *hole, caption] for clip, hole, caption in zip(bench.test.clips, holes, bench.captions)]
-    what = {"way": way, "seed": settings.seed, "share": settings.share, "fade_ms": settings.fade_ms, **_options(settings)}
+    own = {"jumps": settings.jumps} if way in (CAPTION, PLAIN) else {"fade_ms": settings.fade_ms}
+    what = {"way": way, "seed": settings.seed, "share": settings.share, **own, **_options(settings)}
     return bench.cache.rows(what, keys, make, progress=progress)["wav"]
 
 
@@ -131,7 +134,7 @@ def _ours(ldm: AudioLDM, clips: Damaged, settings: Settings, captions: list[str]
     for row, (first, end) in zip(keep, clips.holes, strict=True):
         row[first // hop : end // hop] = 0
     options = _options(settings) | ({} if any(captions) else {"guidance": 1.0})  # towards "" from "": one pass is enough
-    return inpaint(ldm, clips.wav, captions, keep=keep, seed=clips.seeds, progress=False, **options).audio
+    return inpaint(ldm, clips.wav, captions, keep=keep, seed=clips.seeds, jumps=settings.jumps, progress=False, **options).audio
 
 
 def _unconditional(ldm: AudioLDM, clips: Damaged, settings: Settings) -> Tensor:
