@@ -327,14 +327,14 @@ def test_a_full_disk_while_saving_weights(tiny, tmp_path, monkeypatch):
     from ldm_lab.checkpoint import files
 
     folder = save_model(tiny, tmp_path / "model")
-    real = files._write
+    real = files.write_bytes
 
     def full(path, data):
         if path.name == "unet.safetensors":
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
         real(path, data)
 
-    monkeypatch.setattr(files, "_write", full)
+    monkeypatch.setattr(files, "write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
         save_model(tiny, folder)
     monkeypatch.undo()

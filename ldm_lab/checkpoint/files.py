@@ -5,47 +5,23 @@ safetensors carries no code, but a flipped bit in it loads without complaint; th
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ldm_lab import files
 from ldm_lab.errors import CheckpointError
+from ldm_lab.files import sha256, write_bytes, write_json, write_text
+
+__all__ = ["read_json", "read_manifest", "read_tensors", "sha256", "write_json", "write_manifest", "write_tensors",
+           "write_text"]  # fmt: skip
 
 MANIFEST = "manifest.json"
 
 
-def _write(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".saving-{path.name}")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def write_json(path: Path, values: object) -> None:
-    _write(path, (json.dumps(values, indent=1, sort_keys=True) + "\n").encode())
-
-
 def read_json(path: Path) -> dict:
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: missing; the folder is not a complete model") from error
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path}: not JSON ({error}); fetch or make it again") from error
-
-
-def write_text(path: Path, text: str) -> None:
-    _write(path, text.encode())
+    return files.read_json(path, error=CheckpointError, missing="missing; the folder is not a complete model")
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], *, dtype: torch.dtype | None = None) -> None:
@@ -56,7 +32,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], *, dtype: torch.dtype 
         tensor = tensor.detach().cpu()
         return (tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor).contiguous()
 
-    _write(path, save({name: stored(tensor) for name, tensor in tensors.items()}))
+    write_bytes(path, save({name: stored(tensor) for name, tensor in tensors.items()}))
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -74,14 +50,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise CheckpointError(f"{path}: tensor {name!r} holds NaN or infinite values")
     return tensors
-
-
-def sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def write_manifest(folder: Path, names: list[str] | None = None) -> None:

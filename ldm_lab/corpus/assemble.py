@@ -11,8 +11,9 @@ import numpy as np
 
 from ldm_lab.corpus import captions, mix, render, speak, splits, synth
 from ldm_lab.corpus.make import make_all, make_clip
-from ldm_lab.corpus.pack import decode_ogg, encode_ogg, encode_recording, quality_of, sha256, write_atomic, write_zips
+from ldm_lab.corpus.pack import decode_ogg, encode_ogg, encode_recording, quality_of, write_zips
 from ldm_lab.corpus.table import SAMPLE_RATE, Clip, check_clip, table_text
+from ldm_lab.files import sha256, write_text
 
 _log = logging.getLogger(__name__)
 SHORTEST_S = 0.1
@@ -147,6 +148,6 @@ def assemble(recorded: Iterable[tuple[dict[str, str], bytes]], out: Path) -> lis
     for clip in clips:
         check_clip(clip)
     sizes = write_zips({clip.file: sounds[clip.file] for clip in clips}, out)
-    write_atomic(out / "clips.csv", table_text(clips).encode())
+    write_text(out / "clips.csv", table_text(clips))
     _log.info("%d clips, %.2f h, %.1f MB", len(clips), sum(clip.seconds for clip in clips) / 3600, sum(sizes.values()) / 1e6)
     return clips

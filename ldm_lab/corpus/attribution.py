@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from ldm_lab.corpus.pack import write_atomic
 from ldm_lab.corpus.table import Clip
+from ldm_lab.files import write_text
 
 LICENCES: dict[str, tuple[str, str]] = {
     "CC0-1.0": ("Creative Commons Zero 1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
@@ -75,5 +75,5 @@ def licence_text(clips: Iterable[Clip]) -> str:
 
 def write_attribution(clips: list[Clip], folder: Path) -> None:
     """Write `ATTRIBUTION.md` and `LICENSE.md` into the corpus folder."""
-    write_atomic(folder / "ATTRIBUTION.md", attribution(clips).encode())
-    write_atomic(folder / "LICENSE.md", licence_text(clips).encode())
+    write_text(folder / "ATTRIBUTION.md", attribution(clips))
+    write_text(folder / "LICENSE.md", licence_text(clips))

@@ -9,10 +9,10 @@ import json
 from pathlib import Path
 
 from ldm_lab.corpus.attribution import write_attribution
-from ldm_lab.corpus.pack import write_atomic
 from ldm_lab.corpus.reader import Corpus, open_corpus
 from ldm_lab.corpus.statistics import stats
 from ldm_lab.corpus.table import CATEGORIES, KINDS, SPLITS
+from ldm_lab.files import write_text
 
 _HEAD = """# The corpus
 
@@ -111,7 +111,7 @@ def write_documents(corpus: Corpus | None = None) -> dict:
     corpus = corpus or open_corpus()
     counted = stats(corpus)
     folder = Path(corpus.folder)
-    write_atomic(folder / "stats.json", (json.dumps(counted, indent=1) + "\n").encode())
-    write_atomic(folder / "README.md", datasheet(counted).encode())
+    write_text(folder / "stats.json", json.dumps(counted, indent=1) + "\n")
+    write_text(folder / "README.md", datasheet(counted))
     write_attribution(corpus.clips, folder)
     return counted

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import os
 import struct
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ldm_lab.corpus.table import CATEGORIES, SAMPLE_RATE
+from ldm_lab.files import write_bytes
 
 VORBIS_QUALITY = {"music": 0.2, "ambience": 0.2, "nature": 0.2, "instrument": 0.2}
 """Vorbis quality (0-1) of categories with long clips; every other category uses `DEFAULT_QUALITY`."""
@@ -112,26 +110,6 @@ def tidy(wav: np.ndarray, *, floor_db: float = -46.0, longest_s: float = 10.0) -
     return out * (PEAK / max(1e-9, np.abs(out).max()))
 
 
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write beside the target, sync, rename: the file is whole or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
 def write_zips(sounds: Mapping[str, bytes], folder: Path) -> dict[str, int]:
     """One zip per category from `{"category/name.ogg": bytes}`; returns the size of each in bytes."""
     sizes = {}
@@ -144,6 +122,6 @@ def write_zips(sounds: Mapping[str, bytes], folder: Path) -> dict[str, int]:
                 info.compress_type = zipfile.ZIP_DEFLATED  # each file repeats the encoder's 3 KB of code books: 7 % less in all
                 info.external_attr = 0o644 << 16
                 archive.writestr(info, sounds[name])
-        write_atomic(folder / f"{category}.zip", buffer.getvalue())
+        write_bytes(folder / f"{category}.zip", buffer.getvalue())
         sizes[category] = len(buffer.getvalue())
     return sizes

@@ -9,7 +9,6 @@ comparison with the shipped clip tells.
 from __future__ import annotations
 
 import csv
-import hashlib
 import logging
 import os
 import shutil
@@ -24,6 +23,7 @@ from ldm_lab.corpus.archives import deb_files, split_path
 from ldm_lab.corpus.reader import cache_folder
 from ldm_lab.corpus.table import corpus_folder
 from ldm_lab.errors import CorpusError, unknown
+from ldm_lab.files import sha256
 
 log = logging.getLogger(__name__)
 COLUMNS = ("package", "version", "suite", "deb_sha256", "deb_bytes")
@@ -74,15 +74,6 @@ def read_sources(path: str | os.PathLike | None = None) -> dict[str, Source]:
 def package_cache() -> Path:
     """Where packages are kept: `packages` in the cache folder (`$LDM_LAB_CACHE`, else the user's)."""
     return cache_folder() / "packages"
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 class Apt:
@@ -201,7 +192,7 @@ class PackageStore:
         folder.mkdir(parents=True, exist_ok=True)
         kept = sorted(folder.glob(f"{name}_*.deb"))
         for path in kept:
-            if file_sha256(path) == source.deb_sha256:
+            if sha256(path) == source.deb_sha256:
                 return Package(path, source.version, True)
         reasons = []
         tries = ((source.version, None), (source.version, source.suite), (None, None), (None, source.suite))
@@ -222,7 +213,7 @@ class PackageStore:
             if path is None:
                 reasons.append(said)
                 return None
-            exact = file_sha256(path) == source.deb_sha256
+            exact = sha256(path) == source.deb_sha256
             if version is not None and not exact:
                 reasons.append(f"version {version} is offered with another SHA-256 than sources.csv names: refused")
                 return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import sys
@@ -13,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ldm_lab.corpus.pack import decode_ogg, sha256, write_atomic
+from ldm_lab.corpus.pack import decode_ogg
 from ldm_lab.corpus.table import CATEGORIES, KINDS, SPLITS, Clip, corpus_folder, read_table
 from ldm_lab.errors import CorpusError, unknown
+from ldm_lab.files import sha256, write_bytes
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class Corpus:
     @cached_property
     def digest(self) -> str:
         """Sha256 of `clips.csv`: it names every sound's hash, so it stands for the whole corpus."""
-        return hashlib.sha256((self.folder / "clips.csv").read_bytes()).hexdigest()
+        return sha256(self.folder / "clips.csv")
 
     def split(self, name: str, *, kinds: Iterable[str] = KINDS) -> list[Clip]:
         """Clips of ``train``, ``valid`` or ``test``, only of the given kinds."""
@@ -110,8 +110,8 @@ class Corpus:
         starts = np.concatenate([[0], np.cumsum([len(part) for part in parts])]).astype(np.int64)
         whole = np.concatenate(parts)
         try:
-            write_atomic(offsets, _npy(starts))
-            write_atomic(sound, _npy(whole))  # last: a reader that finds it finds both
+            write_bytes(offsets, _npy(starts))
+            write_bytes(sound, _npy(whole))  # last: a reader that finds it finds both
             return np.load(sound, mmap_mode="r"), starts
         except OSError as error:
             _log.warning("the cache folder %s cannot be written (%s); decoded sound stays in memory", sound.parent, error)

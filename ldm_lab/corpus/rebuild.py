@@ -11,10 +11,11 @@ from pathlib import Path
 from ldm_lab.corpus.attribution import write_attribution
 from ldm_lab.corpus.extract import rebuild_ogg
 from ldm_lab.corpus.make import make_all, make_clip
-from ldm_lab.corpus.pack import decode_ogg, encode_ogg, encode_recording, quality_of, sha256, write_atomic, write_zips
+from ldm_lab.corpus.pack import decode_ogg, encode_ogg, encode_recording, quality_of, write_zips
 from ldm_lab.corpus.packages import PackageStore, read_sources
 from ldm_lab.corpus.table import SAMPLE_RATE, Clip, corpus_folder, read_table, table_text
 from ldm_lab.errors import CorpusError, OptionError
+from ldm_lab.files import sha256, write_text
 
 _log = logging.getLogger(__name__)
 Extract = Callable[[list[Clip]], tuple[Mapping[str, bytes], Mapping[str, str]]]
@@ -108,7 +109,7 @@ def _write(clips: list[Clip], sounds: dict[str, bytes], failed: dict[str, str], 
             done.append(clip.with_(sha256=digest, seconds=seconds))
     shipped = {clip.file: clip.sha256 for clip in clips}
     write_zips(sounds, out)
-    write_atomic(out / "clips.csv", table_text(done).encode())
+    write_text(out / "clips.csv", table_text(done))
     write_attribution(done, out)
     identical = sum(clip.sha256 == shipped[clip.file] for clip in done)
     return BuildReport(out, done, identical, failed)

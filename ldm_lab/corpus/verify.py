@@ -10,16 +10,16 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import numpy as np
 
 from ldm_lab.corpus.extract import rebuild, recorded_ogg
-from ldm_lab.corpus.pack import decode_ogg, encode_recording, write_atomic
+from ldm_lab.corpus.pack import decode_ogg, encode_recording
 from ldm_lab.corpus.packages import PackageStore, PackageUnavailable, read_sources
 from ldm_lab.corpus.reader import Corpus, open_corpus
 from ldm_lab.corpus.table import CATEGORIES, SAMPLE_RATE, Clip
 from ldm_lab.errors import CorpusError, OptionError
+from ldm_lab.files import write_text
 
 log = logging.getLogger(__name__)
 LEAST_CORRELATION = 0.95
@@ -125,7 +125,7 @@ class VerifyReport:
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the report as JSON, whole or not at all."""
-        write_atomic(Path(path), (json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n").encode())
+        write_text(path, json.dumps(self.to_dict(), indent=1, ensure_ascii=False) + "\n")
 
 
 def verify_pack(folder: str | os.PathLike | None = None) -> PackReport:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from ldm_lab.corpus import Clip, Corpus, open_corpus
-from ldm_lab.corpus.pack import encode_ogg, sha256, write_zips
+from ldm_lab.corpus.pack import encode_ogg, write_zips
 from ldm_lab.corpus.table import table_text
+from ldm_lab.files import sha256
 
 
 @pytest.fixture(scope="session")

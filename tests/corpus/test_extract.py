@@ -16,10 +16,11 @@ import packages_for_tests as fake
 
 from ldm_lab.corpus import archives, extract
 from ldm_lab.corpus.archives import deb_files, read_member, split_path
-from ldm_lab.corpus.pack import decode_ogg, encode_recording, sha256, write_zips
+from ldm_lab.corpus.pack import decode_ogg, encode_recording, write_zips
 from ldm_lab.corpus.packages import Apt, PackageStore, PackageUnavailable, Source, read_sources
 from ldm_lab.corpus.table import Clip, corpus_folder, read_table, table_text
 from ldm_lab.errors import CorpusError, OptionError
+from ldm_lab.files import sha256
 
 verify = importlib.import_module("ldm_lab.corpus.verify")  # the package's own name `verify` is the function
 
