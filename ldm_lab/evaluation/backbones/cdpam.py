@@ -71,7 +71,6 @@ class CdpamBackbone:
 def load_cdpam(weights: str | os.PathLike | None = None, *, part: str = "acoustic",
                device: torch.device | str = "cpu") -> CdpamBackbone:
     """CDPAM from the installed package `cdpam`, or from `weights`: its .pth file or a safetensors copy of its encoder."""
-    network = CdpamEncoder()
     path = _package_file() if weights is None else Path(weights)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; pip install --no-deps cdpam brings it (106 MB, MIT)")
@@ -80,6 +79,7 @@ def load_cdpam(weights: str | os.PathLike | None = None, *, part: str = "acousti
     else:
         tensors = read_weights(path, key="state")
     encoder = {name.removeprefix(PREFIX): value for name, value in tensors.items() if name.startswith(PREFIX)}
+    network = CdpamEncoder()
     fill(network, encoder or tensors, path)
     return CdpamBackbone(network, part=part, device=device)
 

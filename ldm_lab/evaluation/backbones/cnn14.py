@@ -106,8 +106,8 @@ def load_cnn14(weights: str | os.PathLike | None = None, *, sample_rate: int = 1
     """The published Cnn14 for 16 or 32 kHz from `weights` (see `backbones.load_backbone`)."""
     if sample_rate not in FRONT_ENDS:
         raise OptionError(f"sample_rate: got {sample_rate}, expected 16000 or 32000: Cnn14 was trained at these")
-    network = Cnn14(FRONT_ENDS[sample_rate])
     path = FILES[sample_rate].find(weights)
+    network = Cnn14(FRONT_ENDS[sample_rate])
     tensors = read_weights(path, key="model")
     matrix = tensors.get(MEL_MATRIX)
     if matrix is not None and (matrix.shape != network.filterbank.shape or not torch.allclose(matrix, network.filterbank, atol=1e-5)):

@@ -103,8 +103,8 @@ def quantise(features: Tensor, matrix: Tensor, mean: Tensor) -> Tensor:
 def load_vggish(weights: str | os.PathLike | None = None, *, relu: bool = False, pca: str | os.PathLike | bool = False,
                 device: torch.device | str = "cpu") -> VGGishBackbone:
     """The published VGGish from `weights` (see `backbones.load_backbone`); `pca`: True or a file for the postprocessing."""
-    network = VGGish(relu=relu)
     path = FILE.find(weights)
+    network = VGGish(relu=relu)
     fill(network, read_weights(path), path)
     if pca is False:
         return VGGishBackbone(network, device=device)

@@ -72,12 +72,11 @@ def read_weights(path: Path, *, key: str | None = None) -> dict[str, Tensor]:
 
 
 def _numpy_globals() -> list:
-    """What the pickles of NumPy 1 and 2 name to rebuild a plain array."""
-    scalar = type(np.dtype(np.int64)), type(np.dtype(np.int32)), type(np.dtype(np.float64))
-    core = np._core if hasattr(np, "_core") else np.core
-    rebuild = core.multiarray._reconstruct
-    return [(rebuild, "numpy.core.multiarray._reconstruct"), (rebuild, "numpy._core.multiarray._reconstruct"), np.ndarray, np.dtype,
-            *scalar]
+    """What a pickled array names, in NumPy 1 and 2: the function that rebuilds it, and its type of numbers."""
+    rebuild = np.zeros(0).__reduce__()[0]
+    names = ("numpy.core.multiarray._reconstruct", "numpy._core.multiarray._reconstruct")
+    kinds = [type(np.dtype(kind)) for kind in (np.int32, np.int64, np.float32, np.float64)]
+    return [*((rebuild, name) for name in names), np.ndarray, np.dtype, *kinds]
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], source: Path) -> None:
