@@ -112,7 +112,7 @@ def test_lower_precision_is_close(ldm, dtype):
 # --- chance ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [{"sampler": "dpmpp_2m"}, {"sampler": "ddim", "eta": 1.0}])
+@pytest.mark.parametrize("options", [{"sampler": "dpmpp_2m"}, {"sampler": "dpmpp_2m_sde"}, {"sampler": "ddim", "eta": 1.0}])
 def test_alone_or_in_company_the_same_sound(ldm, options):
     prompts, seeds = ["a dog barks", "rain on a roof", "bell"], [5, 6, 5]
     together = generate(ldm, prompts, seed=seeds, candidates=2, batch=6, **FAST, **options)
@@ -277,8 +277,15 @@ def test_bad_options(untouchable, name, value):
 
 
 def test_eta_where_it_has_no_meaning(untouchable):
-    with pytest.raises(OptionError, match="use sampler='ddim'"):
+    with pytest.raises(OptionError, match="use sampler='ddim' or sampler='dpmpp_2m_sde'"):
         generate(untouchable, "a dog", sampler="dpmpp_2m", eta=0.5, **FAST)
+
+
+def test_eta_left_open_is_the_sampler_s_own(ldm):
+    made = {name: generate(ldm, "a dog", sampler=name, **FAST) for name in ("ddim", "dpmpp_2m_sde", "unipc")}
+    assert [result.config["eta"] for result in made.values()] == [0.0, 1.0, 0.0]
+    still, plain = (generate(ldm, "a dog", sampler=name, eta=0.0, **FAST).latent for name in ("dpmpp_2m_sde", "dpmpp_2m"))
+    assert (still - plain).abs().max() < 1e-4 < (made["dpmpp_2m_sde"].latent - plain).abs().max()
 
 
 @pytest.mark.parametrize("negative", [b"x", 5, None, ["a", "b"], [3]])
