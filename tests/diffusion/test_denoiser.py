@@ -1,10 +1,14 @@
 """The three predictions are one denoiser; guidance is linear in it."""
 
+import itertools
+import math
+
 import pytest
 import torch
 
 from ldm_lab.diffusion.denoiser import Denoiser, coefficients, noise_to_x, x_to_z
 from ldm_lab.diffusion.guidance import guide
+from ldm_lab.diffusion.samplers import sample_ddim
 from ldm_lab.diffusion.schedule import Schedule
 from ldm_lab.errors import OptionError
 
@@ -135,6 +139,38 @@ def test_rescale_restores_the_spread():
     assert torch.allclose(full.std(1), cond.std(1), atol=1e-6)
     half = guide(by_condition(), COND, UNCOND, scale=4.0, rescale=0.5)(torch.zeros(2, 2), torch.ones(2))
     assert torch.allclose(half, (full + guided) / 2, atol=1e-6)
+
+
+def test_rescale_leaves_the_plain_condition_alone_and_survives_silence():
+    outside = guide(by_condition(), COND, UNCOND, scale=4.0, rescale=1.0, interval=(0.3, 5.0))
+    assert torch.equal(outside(torch.zeros(2, 2), torch.full((2,), 80.0)), COND)
+    flat = torch.full((2, 2), 0.5)  # an estimate without spread: nothing to divide by
+    out = guide(by_condition(), flat, UNCOND, scale=4.0, rescale=1.0)(torch.zeros(2, 2), torch.ones(2))
+    assert torch.isfinite(out).all()
+
+
+@pytest.mark.parametrize("interval", [None, (0.5, 10.0), (2.0, 100.0)])
+def test_guidance_of_a_gaussian_ends_where_the_closed_form_says(interval):
+    """Prompts that mean N(m, s^2), denoisers known: guidance moves m to u + scale (c - u), inside the interval only.
+
+    While m stays, (x - m) / sqrt(s^2 + sigma^2) stays along the trajectory (its ODE is linear).
+    """
+    spread, cond, uncond, scale, levels = 0.5, 1.0, -0.5, 3.0, [80.0, 10.0, 2.0, 0.5, 0.02]
+
+    def denoiser(x, sigma, emb):
+        return emb + (spread**2 / (spread**2 + sigma[:, None] ** 2)) * (x - emb)
+
+    x = torch.tensor([[40.0], [-100.0]], dtype=torch.float64)
+    fine = torch.linspace(0, 1, 501, dtype=torch.float64)[:-1]  # its first point is the level itself, to the last digit
+    pieces = [a * (b / a) ** fine for a, b in itertools.pairwise(levels)]
+    exact, sigmas = x, torch.cat([*pieces, torch.tensor(levels[-1:], dtype=torch.float64)])
+    for a, b in itertools.pairwise(levels):
+        inside = interval is None or interval[0] < a <= interval[1]
+        mean = uncond + scale * (cond - uncond) if inside else cond
+        exact = mean + (exact - mean) * math.sqrt((spread**2 + b**2) / (spread**2 + a**2))
+    emb, empty = (torch.full((2, 1), value, dtype=torch.float64) for value in (cond, uncond))
+    out = sample_ddim(guide(denoiser, emb, empty, scale=scale, interval=interval), x, sigmas)
+    assert (out - exact).abs().max() < 0.01
 
 
 @pytest.mark.parametrize("options", [{"scale": -1.0}, {"scale": float("nan")}, {"scale": float("inf")},
