@@ -91,12 +91,12 @@ def generate(ldm: AudioLDM, prompts, *, seconds: float | None = None, steps: int
     options = check_options(ldm.config, len(asked), seconds=seconds, steps=steps, sampler=sampler, grid=grid,
                             guidance=guidance, negative=negative, candidates=candidates, seed=seed, eta=eta,
                             rescale=rescale, interval=interval)
-    batch = _default_batch(ldm, options.seconds) if batch is None else whole("batch", batch, 1, 4096)
+    batch = default_batch(ldm, options.seconds) if batch is None else whole("batch", batch, 1, 4096)
     items = [Item(p, k, options.seeds[p]) for p in range(len(asked)) for k in range(options.candidates)]
     plan = _plan(ldm, options, items, start)
     clock = Clock(ldm.device)
     with clock("text"):
-        emb = torch.cat([_embed(ldm, prompt) for prompt in asked])  # (P, E)
+        emb = torch.cat([embed(ldm, prompt) for prompt in asked])  # (P, E)
         uncond = torch.cat([ldm.clap.encode_text([text]) for text in options.negative])  # (P, E)
     made = []
     with _bar(progress, round(len(items) * plan.steps * seams.passes)) as bar:
@@ -137,12 +137,12 @@ def _plan(ldm: AudioLDM, options: Options, items: list[Item], start) -> Plan:
     return Plan(items, x, sigmas, shape, samples)
 
 
-def _default_batch(ldm: AudioLDM, seconds: float) -> int:
+def default_batch(ldm: AudioLDM, seconds: float) -> int:
     windows = max(1.0, seconds / ldm.config.window_seconds)
     return max(1, int((4 if ldm.device.type == "cpu" else 16) / windows))
 
 
-def _embed(ldm: AudioLDM, prompt: Prompt) -> Tensor:
+def embed(ldm: AudioLDM, prompt: Prompt) -> Tensor:
     """(1, E). One at a time, so that padding to a longer neighbour cannot change the last digits."""
     if prompt.emb is not None:
         return prompt.emb.to(ldm.device)

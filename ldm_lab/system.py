@@ -202,6 +202,18 @@ class AudioLDM:
         """A sound made longer at either end; see `ldm_lab.editing.extend`."""
         return self._edit("extend", sound, prompt, **options)
 
+    def edit(self, sound, source_prompt, prompt, **options) -> Result:
+        """A described sound changed into another description; see `ldm_lab.editing.edit`."""
+        return self._edit("edit", sound, source_prompt, prompt, **options)
+
+    def interpolate(self, a, b, **options) -> Result:
+        """Sounds between two prompts or sounds; see `ldm_lab.editing.interpolate`."""
+        return self._edit("interpolate", a, b, **options)
+
+    def loop(self, prompt="", **options) -> Result:
+        """A sound that repeats without a seam; see `ldm_lab.editing.loop`."""
+        return self._edit("loop", prompt, **options)
+
     def _edit(self, name: str, *arguments, **options):
         from ldm_lab import editing
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 from ldm_lab.errors import OptionError, PromptError
@@ -28,8 +29,15 @@ def add_commands(commands, common: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, default=Path("sound.wav"), metavar="OUT.wav",
         help="file (.wav, .flac, .ogg, .mp3) or folder; default: sound.wav")
     add("--prompts", dest="prompt_file", metavar="FILE", help="a text file with one prompt a line; - reads stdin")
-    add("--model", default="lab", help="name of a model or a folder of weights; default: lab")
     add("--seconds", type=float, help="length of each sound")
+    add_sampling_options(parser)
+    parser.set_defaults(run=run)
+
+
+def add_sampling_options(parser: argparse.ArgumentParser) -> None:
+    """What every command that makes sound can be told about the model and the sampling."""
+    add = parser.add_argument
+    add("--model", default="lab", help="name of a model or a folder of weights; default: lab")
     add("--steps", type=int, help="denoising steps; more is slower and a little better")
     add("--guidance", type=float, help="how closely to follow the prompt; 1 = no guidance")
     add("--sampler", help="ddim, ddpm, dpmpp_2m, dpmpp_2m_sde, heun or unipc; default: the model's")
@@ -39,7 +47,16 @@ def add_commands(commands, common: argparse.ArgumentParser) -> None:
     add("--batch", type=int, help="sounds made at a time; changes speed and memory, not the sounds")
     add("--device", default="auto", choices=DEVICES, help="default: the fastest there is")
     add("--dtype", choices=DTYPES, help="precision of the networks; default: float32")
-    parser.set_defaults(run=run)
+
+
+def chosen(args: argparse.Namespace, *names: str) -> dict:
+    """Options of these names that the command line gave a value; what the user left open is left to the library."""
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+
+
+def sampling_options(args: argparse.Namespace) -> dict:
+    """Keywords for `generate` and the edits from `add_sampling_options`."""
+    return chosen(args, "steps", "guidance", "sampler", "negative", "candidates", "seed")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -51,22 +68,25 @@ def run(args: argparse.Namespace) -> int:
 
     check_prompts(prompts)
     batch = None if args.batch is None else whole("batch", args.batch, 1, 4096)
-    names = ("seconds", "steps", "guidance", "sampler", "negative", "candidates")
-    options = {name: getattr(args, name) for name in names if getattr(args, name) is not None} | {"seed": args.seed}
+    options = sampling_options(args) | chosen(args, "seconds")
     ldm = ldm_lab.load(args.model, **load_options(args))
     check_options(ldm.config, len(prompts), **options)
     check_writable(paths[0].parent)  # before the work, not after it
     together = batch or (4 if ldm.device.type == "cpu" else 16)  # these are on disk before the next begin
     for first in range(0, len(prompts), together):
-        chosen = slice(first, first + together)
+        part = slice(first, first + together)
         start = time.perf_counter()
-        results = ldm.generate(prompts[chosen], batch=batch, progress=not args.quiet, **options)
-        spent = (time.perf_counter() - start) / len(results)
-        for result, path in zip(results, paths[chosen]):
-            result.save(path)
-            if not args.quiet:
-                print(_line(result, path, spent), flush=True)
+        results = ldm.generate(prompts[part], batch=batch, progress=not args.quiet, **options)
+        write(results, paths[part], (time.perf_counter() - start) / len(results), quiet=args.quiet)
     return 0
+
+
+def write(results: Iterable, paths: Iterable[Path], spent: float, *, quiet: bool) -> None:
+    """Save each Result under its path and say so; `spent` seconds went into each."""
+    for result, path in zip(results, paths, strict=True):
+        result.save(path)
+        if not quiet:
+            print(_line(result, path, spent), flush=True)
 
 
 def load_options(args: argparse.Namespace) -> dict:

@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from ldm_lab.cli import corpus, desk, evaluate, experiment, generate, jobs, listening, measure
+from ldm_lab.cli import corpus, desk, edit, evaluate, experiment, generate, jobs, listening, measure
 from ldm_lab.errors import LabError, nearest
 
 DESCRIPTION = "Text to sound with latent diffusion: hear it, take it apart, train it."
@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="say which version this is")
     parser.set_defaults(debug=False, quiet=False, run=None)
     commands = parser.add_subparsers(metavar="COMMAND", title="commands")
-    for part in (generate, desk, corpus, jobs, measure, evaluate, experiment, listening):
+    for part in (generate, edit, desk, corpus, jobs, measure, evaluate, experiment, listening):
         part.add_commands(commands, common)
     return parser
 

@@ -70,7 +70,7 @@ def extend(ldm: AudioLDM, sound, prompt="", *, before: float = 0.0, after: float
     jumps = whole("jumps", jumps, 1, MAX_JUMPS)
     job = check_job(ldm, sound, prompt, sample_rate=sample_rate, **options)
     head, tail, length = round(before * ldm.sample_rate), round(after * ldm.sample_rate), job.wav.shape[1]
-    longer = job.lengthened(head, tail)
+    longer = job.padded(head, tail)
     spans = tuple(span for span in ((0, head), (head + length, head + length + tail)) if span[0] < span[1])
     frames, hop = samples_to_frames(longer.wav.shape[1], ldm.config), ldm.config.mel.hop_length
     keep = torch.zeros(1, frames, ldm.config.mel.n_mels, dtype=torch.bool)

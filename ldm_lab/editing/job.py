@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ldm_lab.audio.io import load, prepare
+from ldm_lab.diffusion.windows import wrap
 from ldm_lab.errors import AudioInputError, OptionError, unknown
 from ldm_lab.generate import Item, Result, Seams, generate
 from ldm_lab.options import MAX_SECONDS, MIN_SECONDS, Options, Prompt, check_options, check_prompts, whole
@@ -37,11 +38,14 @@ class Job:
     prompts: list[Prompt]
     options: Options
     asked: dict  # the options as they go on to `generate`
+    circular: int = 0  # latent frames by which the ends are continued with each other: see `Seams`
 
     @cached_property
     def z(self) -> Tensor:
         """(P, C, T/r, 64/r) scaled latents of the sounds, on the CPU: the posterior's mean."""
-        return self.encode(self.ldm.wav_to_mel(self.wav))
+        samples = self.circular * self.ldm.config.autoencoder.ratio * self.ldm.config.mel.hop_length
+        z = self.encode(self.ldm.wav_to_mel(wrap(self.wav[..., None], samples)[..., 0]))
+        return z[:, :, self.circular : z.shape[2] - self.circular]
 
     def encode(self, mel: Tensor) -> Tensor:
         """mel (P, T, 64) -> z (P, C, T/r, 64/r) on the CPU; a row at a time, so that a sound's latent is its own."""
@@ -57,8 +61,8 @@ class Job:
         """x (P K, C, T/r, 64/r) = z + sigma * noise, each item with the very noise that `generate` would start from."""
         return torch.stack([z[item.prompt] + sigma * item.noise(tuple(z.shape[1:]), "start") for item in self.items])
 
-    def lengthened(self, before: int, after: int) -> Job:
-        """The same job with so many samples of silence before and after each sound."""
+    def padded(self, before: int, after: int) -> Job:
+        """The same job with so many samples of silence before and after each sound; a negative number cuts."""
         wav = torch.nn.functional.pad(self.wav, (before, after))
         check_length(wav.shape[1] / self.ldm.sample_rate, "the sound asked for")
         return replace(self, wav=wav, options=replace(self.options, seconds=wav.shape[1] / self.ldm.sample_rate))
@@ -68,7 +72,7 @@ class Job:
         """`generate` with these seams; the Result knows its sources, and its config["edit"] what was done to them."""
         note = {"name": name, "sounds": list(self.labels)} | (note or {})
         return generate(self.ldm, self.prompts, seconds=self.options.seconds, start=start, project=project,
-                        seams=Seams(source=self.wav, note=note, **seams), **self.asked)
+                        seams=Seams(source=self.wav, note=note, circular=self.circular, **seams), **self.asked)
 
 
 def check_job(ldm: AudioLDM, sound, prompt, *, sample_rate: int = 16000, **asked) -> Job:

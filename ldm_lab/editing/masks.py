@@ -25,11 +25,11 @@ Span = tuple[int, int]  # first sample of a hole, first sample after it
 @dataclass(frozen=True)
 class Mask:
     """keep (R, T, 64); spans: for each row the sample-exact holes over all frequencies, or None if `keep` depends on
-    frequency; band: (low, high) in Hz if the hole is a rectangle of that height."""
+    frequency; bands: for each row (low, high) in Hz if the hole is a rectangle of that height."""
 
     keep: Tensor
     spans: tuple[tuple[Span, ...], ...] | None
-    band: tuple[float, float] | None = None
+    bands: tuple[tuple[float, float], ...] | None = None
 
     def latent(self, ratio: int) -> Tensor:
         """(R, 1, T/r, 64/r) float: 1 where the whole latent cell is kept."""
@@ -62,7 +62,7 @@ def rectangle(config: ModelConfig, samples: int, frames: int, *, start: float | 
     keep = torch.ones(1, frames, config.mel.n_mels, dtype=torch.bool)
     rows = slice(first // hop, -(-last // hop) if last < samples else frames)
     keep[:, rows] &= ~bands
-    return Mask(keep, (((first, last),),) if full else None, None if full else (low, high))
+    return Mask(keep, (((first, last),),) if full else None, None if full else ((low, high),))
 
 
 def from_array(config: ModelConfig, array, samples: int, frames: int, count: int) -> Mask:
@@ -72,9 +72,9 @@ def from_array(config: ModelConfig, array, samples: int, frames: int, count: int
     `count` for a mask a sound. Raises OptionError for other shapes, for values between 0 and 1, and where nothing is to be
     made or nothing is kept.
     """
-    given = torch.as_tensor(np.asarray(array))
+    given = torch.from_numpy(np.array(array, dtype=np.float32))
     hop, mels, ratio = config.mel.hop_length, config.mel.n_mels, config.autoencoder.ratio
-    values = given.float()
+    values = given
     if not bool(((values == 0) | (values == 1)).all()):
         raise OptionError("keep: expected only 0 (make anew) and 1 (keep); round it first")
     seen = -(-samples // hop)  # frames of the sound itself, without what the networks need beyond its end

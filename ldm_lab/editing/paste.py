@@ -69,7 +69,7 @@ def fade_in(piece: Tensor, before: Tensor, after: Tensor, samples: int) -> Tenso
             continue
         angle = (torch.arange(count) + 0.5) / count * (math.pi / 2)
         end = piece[-count:].flip(0) if flip else piece[:count]
-        joined = end * angle.sin() + (mirrored[:count] if not flip else mirrored[:count]) * angle.cos()
+        joined = end * angle.sin() + mirrored[:count] * angle.cos()
         if flip:
             piece[-count:] = joined.flip(0)
         else:
@@ -85,10 +85,10 @@ def open_bins(mask: Mask, row: int, frames: int, config: MelConfig) -> Tensor:
     hz = torch.linspace(0, config.sample_rate / 2, config.n_fft // 2 + 1)
     lost = (~mask.keep[row]).float()  # (T', 64)
     lost = F.pad(lost, (0, 0, 0, max(0, frames - len(lost))))[:frames]
-    if mask.band is None:
+    if mask.bands is None:
         centres = mel_frequencies(config)[1:-1].float()
         return lost[:, (hz[:, None] - centres[None]).abs().argmin(1)]  # the band each bin is nearest to
-    return lost.amax(1, keepdim=True) * band_weight(hz, *mask.band, config.sample_rate / 2)
+    return lost.amax(1, keepdim=True) * band_weight(hz, *mask.bands[row], config.sample_rate / 2)
 
 
 def band_weight(hz: Tensor, low: float, high: float, top: float) -> Tensor:

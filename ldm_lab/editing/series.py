@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ldm_lab.audio.mel import log_mel
 from ldm_lab.result import SHOWN, Result, draw_mel, picture, player
 
 
@@ -35,11 +36,13 @@ class Series:
             paths += result.save(Path(folder) / f"{i:02d}-{label.replace(' ', '-')}{ending}")
         return paths
 
-    def plot(self, index: int = 0, *, mel_of=None):
-        """A matplotlib Figure of sound `index`: the log-mel of its source, then of each Result."""
+    def plot(self, index: int = 0):
+        """A matplotlib Figure of sound `index`: the log-mel of its source, then that of each Result."""
         import matplotlib.pyplot as plt
 
         cells = [(result[index].mel[0], label) for result, label in zip(self.results, self.labels)]
+        if (source := self.results[0].source) is not None:
+            cells.insert(0, (log_mel(source[index][None])[0], "source"))
         columns = min(len(cells), 3)
         rows = -(-len(cells) // columns)
         figure, axes = plt.subplots(rows, columns, figsize=(5.2 * columns, 2.6 * rows), squeeze=False,
@@ -48,13 +51,15 @@ class Series:
             axis.axis("off")
         for axis, (mel, label) in zip(axes.flat, cells):
             image = draw_mel(axis, mel, self.results[0].seconds, title=label)
-        figure.suptitle(self.results[0].prompts[index][:100], parse_math=False)
+        figure.suptitle(self.results[0].prompts[index][:100] or "(no prompt)", parse_math=False)
         figure.colorbar(image, ax=axes, label="log mel (natural log)", shrink=0.9)
-        plt.close(figure)
+        plt.close(figure)  # the caller shows it
         return figure
 
     def _repr_html_(self) -> str:
-        """Players of the first sound at every setting, and one picture."""
-        players = [player(label, result.audio[0].numpy(), result.sample_rate)
-                   for result, label in zip(self.results[:SHOWN], self.labels)]
+        """Players of the first sound, before and at every setting, and one picture."""
+        sounds = [(label, result.audio[0]) for result, label in zip(self.results[:SHOWN], self.labels)]
+        if (source := self.results[0].source) is not None:
+            sounds.insert(0, ("source", source[0]))
+        players = [player(label, audio.numpy(), self.results[0].sample_rate) for label, audio in sounds]
         return "".join(players) + picture(self.plot)

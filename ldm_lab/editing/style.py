@@ -15,7 +15,7 @@ from ldm_lab.diffusion.schedule import Schedule, grid
 from ldm_lab.editing.job import Job, check_job
 from ldm_lab.editing.series import Series
 from ldm_lab.errors import OptionError
-from ldm_lab.options import Prompt, check_prompts, real
+from ldm_lab.options import real
 from ldm_lab.result import Result
 from ldm_lab.system import AudioLDM
 
