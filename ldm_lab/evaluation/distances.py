@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,8 +79,8 @@ def frechet_infinity(a, b, *, points: int = 15, smallest: float = 0.2, draws: in
     if points < 2 or not 0 < smallest < 1 or draws < 1:
         raise OptionError(f"got points {points}, smallest {smallest}, draws {draws}; expected >= 2, a share below 1, >= 1")
     if int(smallest * fewest) <= dims:
-        raise OptionError(f"FAD-infinity: got {len(a)} and {len(b)} sounds for {dims} features, expected more than "
-                          f"{int((dims + 1) / smallest)} of each; measure more sounds, or use KAD, which is unbiased")
+        raise OptionError(f"FAD-infinity: got {len(a)} and {len(b)} sounds for {dims} features, expected at least "
+                          f"{math.ceil((dims + 1) / smallest)} of each; measure more sounds, or use KAD, which is unbiased")
     shares = np.linspace(smallest, 1.0, points)
     found = []
     for number, share in enumerate(shares):

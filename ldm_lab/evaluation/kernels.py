@@ -108,7 +108,7 @@ def _within(sums: np.ndarray, rows: np.ndarray, times: np.ndarray) -> float:
     own = np.diagonal(sums)
     total = times @ sums @ times - np.square(times) @ own + times @ own
     pairs = np.square(times @ rows) - np.square(times) @ np.square(rows) + times @ (rows * (rows - 1))
-    return float(total / pairs)
+    return float(total / pairs) if pairs else float("nan")  # a resample may hold one file only
 
 
 def kernel_audio_distance(reference, generated, *, bandwidth: float | None = None, scale: float = KAD_SCALE) -> float:

@@ -69,8 +69,8 @@ def _one_pair(reference: Tensor, estimate: Tensor, metrics: Sequence[str], sampl
     if "lsd" in metrics:
         found["lsd"] = log_spectral_distance(reference[:, :length], estimate[:, :length], sample_rate=sample_rate).item()
     if "lsd_offset" in metrics:
-        audible = min(reference.abs().max(), estimate.abs().max()) >= SILENT_PEAK
         late = LATE_FRAMES * (sample_rate // 100)
+        audible = all(bool((wav - wav.mean()).abs().max() >= SILENT_PEAK) for wav in (reference, estimate[:, late:]) if wav.numel())
         found["lsd_offset"] = (log_spectral_distance(*level(reference, estimate, drop=late), sample_rate=sample_rate).item()
                                if audible else float("nan"))
     if {"psnr", "ssim"} & set(metrics):

@@ -179,7 +179,7 @@ def listen(sounds: SoundSet, backbone: Backbone, *, batch: int = 16, cache: bool
     for part, wav in _batches(list(missing.values()), backbone.sample_rate, batch, f"{backbone.name} hears {sounds.folder.name}", progress):
         heard = backbone.features(wav)
         for number, sound in enumerate(part):
-            values = {key: value.chunk(len(part))[number].float().cpu() for key, value in heard.items() if value is not None}
+            values = {key: value.chunk(len(part))[number].float().cpu().clone() for key, value in heard.items() if value is not None}
             if not all(torch.isfinite(value).all() for value in values.values()):
                 raise AudioInputError(f"{sound.path}: {backbone.name} gives features that are NaN or infinite; look at this file")
             found[sound.digest] = values
