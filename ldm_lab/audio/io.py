@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ldm_lab.errors import AudioInputError
+from ldm_lab.files import write_bytes
 
 MAX_SECONDS = 3600.0  # longest input read in one go; longer files name a start and a length
 
@@ -87,6 +88,7 @@ def check_wav(wav, *, name: str = "wav") -> Tensor:
     return wav.float()
 
 
+BLOCK = 8192  # samples handed to an encoder at once; minutes of Vorbis in one piece overflow its stack
 FORMATS = {".wav": "PCM_16", ".flac": "PCM_16", ".ogg": "VORBIS", ".mp3": "MPEG_LAYER_III"}
 
 
@@ -105,37 +107,20 @@ def save(path: str | os.PathLike, wav, sample_rate: int = 16000, *, comment: str
         raise AudioInputError(f"got shape {array.shape}, expected one mono sound (N,); save several one by one")
     if not np.isfinite(array).all():
         raise AudioInputError("the sound holds NaN or infinite samples; nothing was written")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".saving-", suffix=path.suffix.lower())
-    os.close(handle)
-    try:
-        _write(temporary, np.clip(array, -1.0, 1.0), sample_rate, FORMATS[path.suffix.lower()], comment)
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    write_bytes(path, encode(np.clip(array, -1.0, 1.0), sample_rate, path.suffix.lower(), comment=comment))
     return path
 
 
-def _write(path: str, array: np.ndarray, sample_rate: int, subtype: str, comment: str) -> None:
+def encode(array: np.ndarray, sample_rate: int, ending: str, *, comment: str = "",
+           compression_level: float | None = None) -> bytes:
+    """The bytes of a sound file of (N,) samples; `ending` is one of `FORMATS`, compression_level 0 (best) to 1 (smallest)."""
     import soundfile
 
-    try:
-        with soundfile.SoundFile(path, "w", sample_rate, 1, subtype) as file:
-            if comment:
-                file.comment = comment
-            file.write(array)
-        with open(path, "rb") as file:
-            os.fsync(file.fileno())
-    except soundfile.LibsndfileError as error:
-        raise OSError(f"could not write {path}: {error}; is the disk full?") from error
-    # libsndfile does not report a full disk on every path: read the length back.
-    if soundfile.info(path).frames == 0:
-        raise OSError(f"could not write {path}: the disk may be full")
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    buffer = io.BytesIO()
+    options = {"subtype": FORMATS[ending], "format": ending[1:].upper(), "compression_level": compression_level}
+    with soundfile.SoundFile(buffer, "w", sample_rate, 1, **options) as file:
+        if comment:
+            file.comment = comment
+        for at in range(0, len(array), BLOCK):
+            file.write(array[at : at + BLOCK])
+    return buffer.getvalue()

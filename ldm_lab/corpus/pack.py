@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ldm_lab.audio.io import encode
 from ldm_lab.corpus.table import CATEGORIES, SAMPLE_RATE
 from ldm_lab.files import write_bytes
 
@@ -19,7 +20,6 @@ DEFAULT_QUALITY = 0.3
 REENCODED = ("music", "ambience", "nature")
 """Categories whose recordings are encoded a second time, at `VORBIS_QUALITY`, because they hold most of the seconds."""
 PEAK = 0.9
-_BLOCK = 8192
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 
@@ -66,15 +66,7 @@ def quality_of(category: str) -> float:
 
 def encode_ogg(wav: np.ndarray, *, quality: float) -> bytes:
     """Ogg Vorbis bytes of a mono 16 kHz waveform (N,) in [-1, 1]; the same input gives the same bytes."""
-    import soundfile
-
-    buffer = io.BytesIO()
-    with soundfile.SoundFile(
-        buffer, "w", SAMPLE_RATE, 1, format="OGG", subtype="VORBIS", compression_level=1.0 - quality
-    ) as file:
-        for at in range(0, len(wav), _BLOCK):  # one long write overflows the encoder's stack
-            file.write(wav[at : at + _BLOCK])
-    return fix_serial(buffer.getvalue())
+    return fix_serial(encode(wav, SAMPLE_RATE, ".ogg", compression_level=1.0 - quality))
 
 
 def encode_recording(ogg: bytes, category: str) -> bytes:
