@@ -11,6 +11,16 @@ from pathlib import Path
 from ldm_lab.errors import LabError
 
 
+def assets_folder() -> Path:
+    """Where shipped files lie: $LDM_LAB_ASSETS, the repository's `assets/`, or the installed package's."""
+    named = os.environ.get("LDM_LAB_ASSETS")
+    if named:
+        return Path(named)
+    package = Path(__file__).resolve().parent
+    beside = package.parent / "assets"
+    return beside if beside.is_dir() else package / "assets"
+
+
 def write_bytes(path: str | os.PathLike, data: bytes) -> None:
     """Write beside the target, sync, rename: the file is whole or absent, whatever interrupts. Makes missing folders."""
     path = Path(path)

@@ -15,19 +15,10 @@ from ldm_lab.checkpoint.files import read_json, read_manifest, write_json, write
 from ldm_lab.checkpoint.parts import load_part, save_part
 from ldm_lab.config import PRESETS, ModelConfig, from_dict, preset, to_dict
 from ldm_lab.errors import CheckpointError, OptionError, unknown
+from ldm_lab.files import assets_folder
 from ldm_lab.system import PARTS, AudioLDM, check_device
 
 FORMAT = 1
-
-
-def assets_folder() -> Path:
-    """Where shipped files lie: $LDM_LAB_ASSETS, the repository's `assets/`, or the installed package's."""
-    named = os.environ.get("LDM_LAB_ASSETS")
-    if named:
-        return Path(named)
-    package = Path(__file__).resolve().parent.parent
-    beside = package.parent / "assets"
-    return beside if beside.is_dir() else package / "assets"
 
 
 def shipped() -> dict[str, Path]:

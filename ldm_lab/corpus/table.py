@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from ldm_lab.errors import CorpusError, unknown
+from ldm_lab.files import assets_folder
 
 SAMPLE_RATE = 16000
 CATEGORIES = (
@@ -124,13 +125,8 @@ def check_clip(clip: Clip) -> None:
 
 
 def corpus_folder() -> Path:
-    """The folder of the corpus: `$LDM_LAB_ASSETS/corpus`, else beside the source tree, else inside the installed package."""
-    override = os.environ.get("LDM_LAB_ASSETS")
-    if override:
-        return Path(override) / "corpus"
-    package = Path(__file__).resolve().parents[1]
-    beside = package.parent / "assets" / "corpus"
-    return beside if (beside / "clips.csv").is_file() else package / "assets" / "corpus"
+    """The folder of the corpus among the shipped files."""
+    return assets_folder() / "corpus"
 
 
 def draft(
