@@ -8,15 +8,15 @@ from pathlib import Path
 
 def add_commands(commands, common: argparse.ArgumentParser) -> None:
     command = commands.add_parser(
-        "experiment", parents=[common], help="run an experiment on held-out sounds (takes long); without a name: list them",
-        epilog="What has been made is kept in runs/experiments/NAME, so that an interrupted run goes on where it stopped.")
+        "experiment", parents=[common], help="run an experiment on held-out sounds (takes long); no name: list them",
+        epilog="What has been made is kept in runs/experiments/NAME: an interrupted run goes on where it stopped.")
     add = command.add_argument
     add("names", nargs="*", metavar="NAME", help="inpainting, sampling, ...; several are run one after the other")
     add("--model", help="a shipped model, a folder of weights or tiny; default: the recipe's")
     add("--count", type=int, help="number of sounds instead of the recipe's, for a trial")
     add("--seeds", type=int, nargs="+", metavar="SEED", help="seeds instead of the recipe's")
     add("--out", type=Path, metavar="FOLDER",
-        help="default: assets/experiments; with --model, --count or --seeds: runs/experiments, so that a trial replaces nothing")
+        help="default: assets/experiments; a trial (--model, --count, --seeds) goes to runs/experiments instead")
     add("--draw", action="store_true", help="draw pictures and table again from the JSON files, without measuring")
     command.set_defaults(run=run_experiment)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -34,7 +35,7 @@ CHUNK = 16  # sounds made between two saves
 
 @dataclass(frozen=True)
 class Bench:
-    """Test windows (N, samples) with a caption each, and what measures them. `seed` chose clips, windows and captions."""
+    """Test windows (N, samples) with a caption each, and what measures them. `seed` chose clips, windows, captions."""
 
     ldm: AudioLDM
     judge: Judge
@@ -58,7 +59,8 @@ class Bench:
         return [Rng(self.seed).key(name, i) for i in range(count)]
 
 
-def open_bench(ldm: AudioLDM, name: str, count: int, *, seed: int, keep: Callable[[Windows], np.ndarray] | None = None) -> Bench:
+def open_bench(ldm: AudioLDM, name: str, count: int, *, seed: int,
+               keep: Callable[[Windows], np.ndarray] | None = None) -> Bench:
     """The bench of experiment `name`: `count` test clips, evenly over categories and recordings, as long as the model's
     training window. keep: windows -> (N,) booleans says which clips can be asked about; all if omitted."""
     corpus = open_corpus()
@@ -69,7 +71,7 @@ def open_bench(ldm: AudioLDM, name: str, count: int, *, seed: int, keep: Callabl
         rows = np.flatnonzero(keep(test))[:count]
         test = Windows(test.wav[torch.from_numpy(rows)], tuple(test.clips[i] for i in rows))
     if len(test) < count:
-        raise OptionError(f"count: got {count}, but the corpus has only {len(test)} test clips for {name}; ask for fewer")
+        raise OptionError(f"count: got {count}, but {name} finds only {len(test)} test clips in the corpus; ask for fewer")
     cache = Cache(RUNS / name, fingerprint(ldm))
     return Bench(ldm, load_judge(), corpus, test, tuple(prompts_of(test, seed=seed)), seed, cache)
 
@@ -89,8 +91,8 @@ def fingerprint(ldm: AudioLDM) -> str:
 class Cache:
     """Tensors on disk under the hash of all that made them: weights, version of this package and `what`.
 
-    An interrupted experiment finds here what it had finished. Delete the folder after a change of code that should change
-    results within one version.
+    An interrupted experiment finds here what it had finished. Delete the folder after a change of code that should
+    change results within one version.
     """
 
     folder: Path
@@ -100,17 +102,17 @@ class Cache:
         """What `make` gives, or gave before for an equal `what` (JSON values)."""
         text = json.dumps([__version__, self.weights, what], sort_keys=True)
         path = self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.safetensors"
-        try:
-            return read_tensors(path)
-        except CheckpointError:  # not made yet, or cut short
-            made = make()
+        if path.is_file():
+            with contextlib.suppress(CheckpointError):  # a damaged file is made again
+                return read_tensors(path)
+        made = make()
         path.parent.mkdir(parents=True, exist_ok=True)
         write_tensors(path, made)
         return made
 
-    def rows(self, what: dict, keys: Sequence, make: Callable[[list[int]], dict[str, Tensor]], *, progress: bool = False,
-             chunk: int = CHUNK) -> dict[str, Tensor]:
-        """`tensors` for many items, a chunk at a time: `make` gets item numbers and returns tensors with a row for each.
+    def rows(self, what: dict, keys: Sequence, make: Callable[[list[int]], dict[str, Tensor]], *,
+             progress: bool = False, chunk: int = CHUNK) -> dict[str, Tensor]:
+        """`tensors` for many items, a chunk at a time: `make` gets item numbers and returns tensors, a row for each.
 
         keys: JSON values, one an item, that with `what` say all that item depends on.
         """
@@ -137,8 +139,8 @@ def shown(figure: Figure) -> str:
 
 
 def claimed(claim: str, differences: dict[str, Figure], *, below: bool) -> dict:
-    """The claim that something is lower (`below`) or higher than each of some others: it holds if the whole interval of each
-    of `differences` (it minus the other) lies on that side of 0."""
+    """The claim that something is lower (`below`) or higher than each of some others: it holds if the whole interval
+    of each of `differences` (it minus the other) lies on that side of 0."""
     holds = all(figure.high < 0 if below else figure.low > 0 for figure in differences.values())
     return {"claim": claim, "holds": bool(holds),
             "detail": "; ".join(f"{name} {shown(figure)}" for name, figure in differences.items())}
@@ -146,8 +148,8 @@ def claimed(claim: str, differences: dict[str, Figure], *, below: bool) -> dict:
 
 def frechet(clouds: dict[str, Tensor], reference: str, *, seed: int, groups: Sequence, resamples: int) -> Clouds:
     """Frechet distances of feature sets {name: (N, D)} to ``clouds[reference]``; rows of one number belong together."""
-    return Clouds({name: np.asarray(cloud, dtype=np.float64) for name, cloud in clouds.items()}, reference, seed, tuple(groups),
-                  resamples)
+    sets = {name: np.asarray(cloud, dtype=np.float64) for name, cloud in clouds.items()}
+    return Clouds(sets, reference, seed, tuple(groups), resamples)
 
 
 @dataclass(frozen=True)
@@ -181,5 +183,5 @@ class Clouds:
 
 
 def dithered(wav: Tensor, seed: int, name: str) -> Tensor:
-    """wav (N, samples) with white noise of the size of a 16-bit step (2^-15), so that digital silence is no special case."""
+    """wav (N, samples) with white noise of the size of a 16-bit step (2^-15): digital silence is no special case."""
     return wav + 2.0**-15 * Rng(seed).randn(wav.shape, f"dither {name}")

@@ -70,7 +70,8 @@ def _recipe(path: Path) -> dict:
     return values
 
 
-def find(name: str, *, model: str | None = None, count: int | None = None, seeds: Sequence[int] | None = None) -> Experiment:
+def find(name: str, *, model: str | None = None, count: int | None = None,
+         seeds: Sequence[int] | None = None) -> Experiment:
     """The experiment called `name` with its recipe's settings; `model`, `count` and `seeds` override them.
 
     Raises OptionError for an unknown name or an override it has no setting for, ConfigError for a wrong recipe.
@@ -86,7 +87,8 @@ def find(name: str, *, model: str | None = None, count: int | None = None, seeds
     for key in given:
         if key not in own:
             raise OptionError(f"--{key}: {name} has no such setting; it has {', '.join(sorted(own))}")
-    return Experiment(name, recipe["question"], model or recipe["model"], dataclasses.replace(settings, **given), module)
+    settings = dataclasses.replace(settings, **given)
+    return Experiment(name, recipe["question"], model or recipe["model"], settings, module)
 
 
 def run(experiment: Experiment, out: str | os.PathLike | None = None, *, progress: bool = True) -> dict:
@@ -99,8 +101,9 @@ def run(experiment: Experiment, out: str | os.PathLike | None = None, *, progres
     ldm = load(experiment.model)
     started = time.perf_counter()
     values = experiment.module.run(ldm, experiment.settings, progress=progress)
-    about = {"format": FORMAT, "experiment": experiment.name, "question": experiment.question, "model": experiment.model,
-             "weights": weights_of(experiment.model), "judge": _judge(), "settings": dataclasses.asdict(experiment.settings),
+    about = {"format": FORMAT, "experiment": experiment.name, "question": experiment.question,
+             "model": experiment.model, "weights": weights_of(experiment.model), "judge": _judge(),
+             "settings": dataclasses.asdict(experiment.settings),
              "seconds": round(time.perf_counter() - started, 1)}
     values = json.loads(json.dumps(about | values, allow_nan=False))  # what a reader will see: lists for tuples, no NaN
     out.mkdir(parents=True, exist_ok=True)
@@ -144,7 +147,7 @@ def read(path: str | os.PathLike) -> dict:
     """A file written by `run`; CheckpointError if it is something else."""
     values = read_json(Path(path))
     if values.get("format") != FORMAT or values.get("experiment") not in EXPERIMENTS:
-        raise CheckpointError(f"{path}: not the result of an experiment in format {FORMAT}; move it away and run it again")
+        raise CheckpointError(f"{path}: not the result of an experiment in format {FORMAT}; move it away, run it again")
     return values
 
 
@@ -171,7 +174,7 @@ def _judge() -> str:
 
 
 def stale(values: dict) -> list[str]:
-    """What has changed since a result was measured: names of weight files of its shipped model, "judge"; [] = it still holds."""
+    """What has changed since a result was measured: weight files of its shipped model, "judge"; [] = it still holds."""
     now = weights_of(values["model"]) if values["model"] in shipped() else values["weights"]
     changed = [name for name in sorted(now | values["weights"]) if now.get(name) != values["weights"].get(name)]
     return changed + (["judge"] if values["judge"] != _judge() else [])

@@ -1,8 +1,8 @@
 """Inpainting: a quarter of each test clip is lost; how near to the lost sound does each way of filling the hole come?
 
-The damaged clip (zeros in the hole) is all that any method sees, so nothing of the lost sound can leak into the repair. Holes
-lie where the clip sounds: of eight places drawn for each clip the loudest. Before the log-spectral distance is taken both sounds
-get the white noise of 16-bit files, else digital silence would weigh more than every sound.
+The damaged clip (zeros in the hole) is all that any method sees, so nothing of the lost sound can leak into the repair.
+Holes lie where the clip sounds: of eight places drawn for each clip the loudest. Before the log-spectral distance is
+taken both sounds get the white noise of 16-bit files, else digital silence would weigh more than every sound.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ldm_lab.evaluation import statistics
 from ldm_lab.evaluation.parts import batched
 from ldm_lab.evaluation.spectral import log_mel_l1, log_spectral_distance
 from ldm_lab.experiments import pictures
-from ldm_lab.experiments.bench import Bench, claimed, dithered, figures, frechet, open_bench
+from ldm_lab.experiments.bench import CHUNK, Bench, claimed, dithered, figures, frechet, open_bench
 from ldm_lab.generate import generate
 from ldm_lab.rng import Rng
 from ldm_lab.system import AudioLDM
@@ -58,11 +58,10 @@ def run(ldm: AudioLDM, settings: Settings, *, progress: bool) -> dict:
     sounds = {"real": bench.test.wav} | {way: repaired(bench, settings, holes, way, progress=progress) for way in ROWS}
     seen = {way: measure(bench, wav, holes, settings) for way, wav in sounds.items()}
     mean = lambda values: statistics.mean(values, seed=settings.seed, groups=bench.groups)
-    clouds = {key: frechet({way: values[key] for way, values in seen.items()}, "real", seed=settings.seed, groups=bench.groups,
-                           resamples=settings.resamples) for key in ("fad_hole", "fad_clip")}
-    single = ("lsd", "log_mel_l1", "seam_db")
-    rows = {way: {key: mean(seen[way][key]) for key in single} | {key: cloud.distance(way) for key, cloud in clouds.items()}
-            for way in ROWS}
+    clouds = {key: frechet({way: values[key] for way, values in seen.items()}, "real", seed=settings.seed,
+                           groups=bench.groups, resamples=settings.resamples) for key in ("fad_hole", "fad_clip")}
+    rows = {way: {key: mean(seen[way][key]) for key in ("lsd", "log_mel_l1", "seam_db")}
+            | {key: cloud.distance(way) for key, cloud in clouds.items()} for way in ROWS}
     rows["real"] = {"seam_db": mean(seen["real"]["seam_db"])}
 
     def gap(way: str, other: str, key: str):
@@ -73,11 +72,11 @@ def run(ldm: AudioLDM, settings: Settings, *, progress: bool) -> dict:
     claims = [claimed(f"{way}: {label} is lower than that of {', '.join(BASELINES)}",
                       {other: gap(way, other, key) for other in BASELINES}, below=True)
               for way in (CAPTION, PLAIN) for key, label in COLUMNS if key in ("lsd", "fad_hole")]
-    return {"figures": figures(rows), "claims": claims, "table": {"rows": [*ROWS, "real"], "columns": COLUMNS}, "notes": [
-        "FAD: Frechet distance in the judge's features, to the real clips. For the hole alone the lost piece and its repair are "
-        "each repeated to the length of a window. The round trip has heard the lost sound: it is what autoencoder and vocoder "
-        "lose.",
-    ]}
+    note = ("FAD: Frechet distance in the judge's features, to the real clips. For the hole alone the lost piece and its "
+            "repair are each repeated to the length of a window. The round trip has heard the lost sound: it is what "
+            "autoencoder and vocoder lose.")
+    return {"figures": figures(rows), "claims": claims, "notes": [note],
+            "table": {"rows": [*ROWS, "real"], "columns": COLUMNS}}
 
 
 def choose_holes(bench: Bench, settings: Settings) -> list[tuple[int, int]]:
@@ -88,7 +87,8 @@ def choose_holes(bench: Bench, settings: Settings) -> list[tuple[int, int]]:
     found = []
     for wav, clip in zip(bench.test.wav, bench.test.clips, strict=True):
         random = Rng(settings.seed).numpy(f"hole {clip.file}")
-        starts = [int(s) * hop for s in random.integers(margin // hop, (total - margin - length) // hop + 1, settings.places)]
+        drawn = random.integers(margin // hop, (total - margin - length) // hop + 1, settings.places)
+        starts = [int(frame) * hop for frame in drawn]
         first = max(starts, key=lambda s: float(wav[s : s + length].square().sum()))
         found.append((first, first + length))
     return found
@@ -103,8 +103,8 @@ def repaired(bench: Bench, settings: Settings, holes: list[tuple[int, int]], way
         wav[first:end] = 0.0
 
     def make(items: list[int]) -> dict[str, Tensor]:
-        own = Damaged(bench.test.wav[items], damaged[items], [holes[i] for i in items], [bench.captions[i] for i in items],
-                      [seeds[i] for i in items])
+        own = Damaged(bench.test.wav[items], damaged[items], [holes[i] for i in items],
+                      [bench.captions[i] for i in items], [seeds[i] for i in items])
         return {"wav": fill(bench.ldm, own, settings)}
 
     keys = [[clip.file, *hole, caption] for clip, hole, caption in zip(bench.test.clips, holes, bench.captions)]
@@ -125,7 +125,7 @@ class Damaged:
 
 
 def _options(settings: Settings) -> dict:
-    return {"sampler": settings.sampler, "steps": settings.steps, "guidance": settings.guidance}
+    return {"sampler": settings.sampler, "steps": settings.steps, "guidance": settings.guidance, "batch": CHUNK}
 
 
 def _ours(ldm: AudioLDM, clips: Damaged, settings: Settings, captions: list[str]) -> Tensor:
@@ -133,15 +133,15 @@ def _ours(ldm: AudioLDM, clips: Damaged, settings: Settings, captions: list[str]
     keep = torch.ones(len(clips.wav), -(-clips.wav.shape[1] // hop))
     for row, (first, end) in zip(keep, clips.holes, strict=True):
         row[first // hop : end // hop] = 0
-    options = _options(settings) | ({} if any(captions) else {"guidance": 1.0})  # towards "" from "": one pass is enough
-    return inpaint(ldm, clips.wav, captions, keep=keep, seed=clips.seeds, jumps=settings.jumps, progress=False, **options).audio
+    options = _options(settings) | ({} if any(captions) else {"guidance": 1.0})  # from "" to "" one pass is enough
+    return inpaint(ldm, clips.wav, captions, keep=keep, seed=clips.seeds, jumps=settings.jumps, progress=False,
+                   **options).audio
 
 
 def _unconditional(ldm: AudioLDM, clips: Damaged, settings: Settings) -> Tensor:
     """A sound of any kind, made without knowledge of the clip, pasted into the hole."""
-    options = _options(settings) | {"guidance": 1.0}
-    made = generate(ldm, [""] * len(clips.wav), seconds=clips.wav.shape[1] / ldm.sample_rate, seed=clips.seeds, progress=False,
-                    **options).audio
+    options = _options(settings) | {"guidance": 1.0, "seconds": clips.wav.shape[1] / ldm.sample_rate}
+    made = generate(ldm, [""] * len(clips.wav), seed=clips.seeds, progress=False, **options).audio
     return splice(clips, made, settings, ldm.sample_rate)
 
 
@@ -191,9 +191,9 @@ def measure(bench: Bench, wav: Tensor, holes: list[tuple[int, int]], settings: S
     frames = torch.tensor([first // hop for first, _ in holes])[:, None] + torch.arange(length // hop)
     real_mel, mel = (batched(bench.ldm.wav_to_mel, sound)[rows, frames] for sound in (bench.test.wav, wav))
     real, own = bench.test.wav[rows, samples], wav[rows, samples]  # (N, length): the holes alone
-    repeats = -(-wav.shape[1] // length)
+    repeats, noisy = -(-wav.shape[1] // length), lambda sound, name: dithered(sound, settings.seed, name)
     return {
-        "lsd": log_spectral_distance(dithered(real, settings.seed, "real"), dithered(own, settings.seed, "own")).numpy(),
+        "lsd": log_spectral_distance(noisy(real, "real"), noisy(own, "own")).numpy(),
         "log_mel_l1": log_mel_l1(real_mel, mel).numpy(),
         "fad_hole": bench.describe(own.repeat(1, repeats)[:, : wav.shape[1]])["features"].numpy(),
         "fad_clip": bench.describe(wav)["features"].numpy(),
@@ -202,10 +202,11 @@ def measure(bench: Bench, wav: Tensor, holes: list[tuple[int, int]], settings: S
 
 
 def seam_steps(wav: Tensor, holes: list[tuple[int, int]], sample_rate: int, *, seconds: float = 0.05) -> np.ndarray:
-    """(N,) mean over both seams of |level inside - level outside| in dB, each over `seconds` beside it, floor -70 dB."""
+    """(N,) mean over both seams of |level inside - level outside| in dB, over `seconds` each, floor -70 dB."""
     width = round(seconds * sample_rate)
     level = lambda piece: 10.0 * np.log10(max(float(piece.square().mean()), 1e-7))
-    steps = [[level(row[at - width : at]) - level(row[at : at + width]) for at in hole] for row, hole in zip(wav, holes)]
+    steps = [[level(row[at - width : at]) - level(row[at : at + width]) for at in hole]
+             for row, hole in zip(wav, holes, strict=True)]
     return np.abs(np.array(steps)).mean(axis=1)
 
 
@@ -214,7 +215,8 @@ def draw(values: dict):
     figure, axes = pictures.panels(2, 2, width=4.6, height=2.5)
     colours = [pictures.BLUE, pictures.SKY, *[pictures.GREY] * 3, pictures.YELLOW]
     for axis, (key, label) in zip(axes, COLUMNS[:4], strict=True):
-        pictures.bars(axis, ROWS, [values["figures"][way][key] for way in ROWS], colours=colours, label=f"{label} (lower is better)")
+        items = [values["figures"][way][key] for way in ROWS]
+        pictures.bars(axis, ROWS, items, colours=colours, label=f"{label} (lower is better)")
     for axis in (axes[1], axes[3]):
         axis.set_yticklabels([])
     pictures.caption(figure, values, f"{100 * values['settings']['share']:.0f} % of each clip lost")

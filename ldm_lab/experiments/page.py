@@ -6,9 +6,10 @@ _HEAD = """# Experiments
 
 <!-- Written by `ldm-lab experiment --draw` from the JSON files beside it: change those, not this. -->
 
-What the shipped model was asked, on held-out sounds, and what came out. Each row of the first table is a claim that the code
-checked against its figures, whether it came out true or not. Square brackets hold 95 % bootstrap intervals. `NAME.json` has
-every figure with n, seed and interval; `ldm-lab experiment NAME` measures again; settings are in `recipes/experiments/`.
+What the shipped model was asked, on held-out sounds, and what came out. Each row of the first table is a claim that
+the code checked against its figures, whether it came out true or not. Square brackets hold 95 % bootstrap intervals.
+`NAME.json` has every figure with n, seed and interval; `ldm-lab experiment NAME` measures again; settings are in
+`recipes/experiments/`.
 """
 
 
@@ -30,7 +31,8 @@ def _section(name: str, values: dict) -> list[str]:
 
 
 def figure_table(values: dict) -> list[str]:
-    """Markdown table of ``values["figures"]``: {row: {column: figure}}; `table` = {rows, columns: [[key, label], ..]} orders it."""
+    """Markdown table of ``values["figures"]``, {row: {column: figure}}; ``values["table"]`` orders it, with
+    {rows: [..], columns: [[key, label], ..]}."""
     figures, order = values.get("figures", {}), values.get("table", {})
     rows = order.get("rows") or sorted(figures)
     columns = order.get("columns") or [[key, key] for key in sorted({key for row in figures.values() for key in row})]

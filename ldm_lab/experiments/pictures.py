@@ -1,4 +1,4 @@
-"""Drawing results: one look for all pictures, colours that colour-blind readers can tell apart, intervals always shown."""
+"""Drawing results: one look for all, colours that colour-blind readers can tell apart, intervals always shown."""
 
 from __future__ import annotations
 
@@ -53,11 +53,12 @@ def line(axis, x: Sequence[float], figures: Sequence[dict], *, label: str, colou
     """Figures along x with their intervals; `spread` shades the standard deviation between seeds."""
     values = [figure["value"] for figure in figures]
     errors = [[interval(figure)[side][0] for figure in figures] for side in (0, 1)]
-    axis.errorbar(x, values, yerr=errors, label=label, color=colour, marker=marker, capsize=3, linewidth=1.6, markersize=5)
+    axis.errorbar(x, values, yerr=errors, label=label, color=colour, marker=marker, capsize=3, linewidth=1.6,
+                  markersize=5)
     if spread:
         width = [figure["seed_std"] for figure in figures]
-        axis.fill_between(x, [v - w for v, w in zip(values, width)], [v + w for v, w in zip(values, width)], color=colour,
-                          alpha=0.2, linewidth=0)
+        below, above = ([v + sign * w for v, w in zip(values, width)] for sign in (-1, 1))
+        axis.fill_between(x, below, above, color=colour, alpha=0.2, linewidth=0)
 
 
 def caption(figure, values: dict, text: str = "") -> None:
@@ -66,5 +67,6 @@ def caption(figure, values: dict, text: str = "") -> None:
     seeds = values["settings"].get("seeds", [values["settings"].get("seed", 0)])
     n = f"n = {counts[0]}" if len(counts) == 1 else f"n = {counts[0]} to {counts[-1]}"
     weights = values["weights"].get("unet.safetensors", "untrained")[:8]
-    words = [text, n, f"seed {', '.join(map(str, seeds))}", "error bars: 95 % bootstrap", f"{values['model']} {weights}"]
+    model = f"{values['model']} {weights}"
+    words = [text, n, f"seed {', '.join(map(str, seeds))}", "error bars: 95 % bootstrap", model]
     figure.supxlabel(" · ".join(word for word in words if word), fontsize=8.5, color="#444444")

@@ -1,7 +1,7 @@
-"""The paper's sampling ablations (section 5.3): steps, guidance, candidates, and samplers at an equal number of network calls.
+"""The paper's sampling ablations (section 5.3): steps, guidance, candidates; samplers at an equal number of network calls.
 
-The same captions and, for each seed, the same noise everywhere: settings differ in nothing else. Candidates are sounds of the
-same caption from further noise; the best of K is the one with the highest CLAP score among the first K.
+The same captions and, for each seed, the same noise everywhere: settings differ in nothing else. Candidates are sounds of
+the same caption from further noise; the best of K is the one with the highest CLAP score among the first K.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from ldm_lab.evaluation.classes import kl_divergence
 from ldm_lab.evaluation.distances import clap_score, top_k
 from ldm_lab.evaluation.judging import label_indices
 from ldm_lab.experiments import pictures
-from ldm_lab.experiments.bench import Bench, figures, open_bench
+from ldm_lab.experiments.bench import CHUNK, Bench, figures, open_bench
 from ldm_lab.experiments.seeds import difference, in_words, summary
 from ldm_lab.generate import generate
 from ldm_lab.rng import Rng
 from ldm_lab.system import AudioLDM
 
-COLUMNS = (("top1", "judge top-1"), ("top3", "judge top-3"), ("clap", "CLAP score"), ("frechet", "Frechet distance"), ("kl", "KL"))
+COLUMNS = (("top1", "judge top-1"), ("top3", "judge top-3"), ("clap", "CLAP score"), ("frechet", "Frechet distance"),
+           ("kl", "KL"))
 KEYS = tuple(key for key, _ in COLUMNS)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """count: captions; seeds: each makes one sound a caption at every setting. sampler, steps and guidance are the centre that
-    guidance and candidates are varied around; `steps_of_ddim` and `guidances`, ... are what is varied."""
+    """count: captions; seeds: each makes one sound a caption at every setting. sampler, steps and guidance are the
+    centre that guidance and candidates are varied around; the lists are what is varied."""
 
     count: int = 32
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -78,12 +79,13 @@ def run(ldm: AudioLDM, settings: Settings, *, progress: bool) -> dict:
     bench = open_bench(ldm, "sampling", settings.count, seed=settings.seeds[0])
     ways = {row: way for family in families(settings).values() for row, way in family.items()}
     seen = {}
-    for row, way in sorted(ways.items(), key=lambda item: item[1].cost):  # cheap ones first: an interrupted run has most of them
+    for row, way in sorted(ways.items(), key=lambda item: item[1].cost):  # cheap first: an interrupted run has most
         seen[row] = [observe(bench, way, seed, progress=progress) for seed in settings.seeds]
     rows = {row: summary(bench, seen[row], KEYS) for row in ways}
     gaps = differences(bench, settings, seen)
-    return {"figures": figures(rows), "differences": gaps, "calls": {row: way.cost for row, way in ways.items()},
-            "claims": claims(settings, gaps, rows), "table": {"rows": list(ways), "columns": COLUMNS}, "notes": notes(gaps)}
+    return {"figures": figures(rows), "differences": gaps, "passes": {row: way.cost for row, way in ways.items()},
+            "claims": claims(settings, gaps, rows), "notes": notes(gaps),
+            "table": {"rows": list(ways), "columns": COLUMNS}}
 
 
 def observe(bench: Bench, way: Way, seed: int, *, progress: bool) -> dict[str, np.ndarray]:
@@ -93,7 +95,8 @@ def observe(bench: Bench, way: Way, seed: int, *, progress: bool) -> dict[str, n
     scores = np.stack([clap_score(text, one["clap"]) for one in drawn])  # (K, N)
     best = scores.argmax(0)
     pick = lambda name: torch.stack([drawn[k][name][i] for i, k in enumerate(best)])
-    real = bench.cache.tensors({"real": [clip.file for clip in bench.test.clips]}, lambda: bench.describe(bench.test.wav))
+    files = [clip.file for clip in bench.test.clips]
+    real = bench.cache.tensors({"real": files}, lambda: bench.describe(bench.test.wav))
     labels, logits = label_indices(bench.test.column("category"), bench.judge), pick("logits")
     return {"top1": top_k(logits, labels), "top3": top_k(logits, labels, k=3), "clap": scores.max(0),
             "kl": kl_divergence(real["logits"], logits), "features": pick("features").double().numpy(),
@@ -112,15 +115,16 @@ def made(bench: Bench, way: Way, seed: int, number: int, *, progress: bool) -> d
     seeds = [Rng(seed).key("sampling", i, number) for i in range(len(bench.captions))]
 
     def make(items: list[int]) -> dict[str, Tensor]:
-        sounds = generate(bench.ldm, [bench.captions[i] for i in items], seconds=seconds, seed=[seeds[i] for i in items],
-                          batch=8, progress=False, **options)
+        sounds = generate(bench.ldm, [bench.captions[i] for i in items], seconds=seconds,
+                          seed=[seeds[i] for i in items], batch=CHUNK, progress=False, **options)
         return bench.describe(sounds.audio)
 
     return bench.cache.rows(options, [list(pair) for pair in zip(bench.captions, seeds)], make, progress=progress)
 
 
 def references(settings: Settings) -> dict[str, dict[str, str]]:
-    """{family: {row: the row it is compared with}}: most steps, the centre's guidance, one sound, DDIM at as many calls."""
+    """{family: {row: the row it is compared with}}: most steps, the centre's guidance, one sound, the first sampler at
+    as many calls."""
     rows = {family: list(ways) for family, ways in families(settings).items()}
     centre = f"guidance {settings.guidance:g}"
     first = settings.samplers[0]
@@ -128,7 +132,7 @@ def references(settings: Settings) -> dict[str, dict[str, str]]:
         "steps": {row: rows["steps"][-1] for row in rows["steps"][:-1]},
         "guidance": {row: centre for row in rows["guidance"] if row != centre and centre in rows["guidance"]},
         "candidates": {row: rows["candidates"][0] for row in rows["candidates"][1:]},
-        "samplers": {row: f"{first}, {row.split(', ')[1]}" for row in rows["samplers"] if not row.startswith(f"{first},")},
+        "samplers": {row: f"{first}, {row.split(', ')[1]}" for row in rows["samplers"] if row.split(",")[0] != first},
     }
 
 
@@ -151,23 +155,27 @@ def claims(settings: Settings, gaps: dict, rows: dict) -> list[dict]:
         gap = gaps.get(row, {}).get(column)
         if gap is not None:
             sure = gap["low"] > 0 if sign > 0 else gap["high"] < 0
-            found.append({"claim": text, "holds": bool(sure and gap["beyond_seeds"] is not False), "detail": in_words(gap)})
+            holds = bool(sure and gap["beyond_seeds"] is not False)
+            found.append({"claim": text, "holds": holds, "detail": in_words(gap)})
 
     def equal(row: str, column: str, text: str) -> None:
         gap = gaps.get(row, {}).get(column)
         if gap is not None and gap["beyond_seeds"] is not None:
             found.append({"claim": text, "holds": not gap["beyond_seeds"], "detail": in_words(gap)})
 
-    better(f"DDIM, {steps[0]} steps", "frechet", 1, f"DDIM: {steps[0]} steps are further from real sound than {steps[-1]} (Frechet)")
+    better(f"DDIM, {steps[0]} steps", "frechet", 1,
+           f"DDIM: {steps[0]} steps are further from real sound than {steps[-1]} (Frechet)")
     if len(steps) > 1:
         equal(f"DDIM, {steps[-2]} steps", "frechet", f"DDIM: {steps[-2]} steps are as good as {steps[-1]} (Frechet)")
     distance = {scale: rows[f"guidance {scale:g}"]["frechet"]["value"] for scale in settings.guidances}
     if distance:
         least = min(distance, key=distance.get)
+        values = ", ".join(f"{scale:g}: {value:.0f}" for scale, value in distance.items())
         found.append({"claim": "guidance between 2 and 3 gives the lowest Frechet distance", "holds": bool(2 <= least <= 3),
-                      "detail": f"lowest at {least:g}: " + ", ".join(f"{s:g}: {d:.0f}" for s, d in distance.items())})
+                      "detail": f"lowest at {least:g} ({values})"})
     better(f"best of {best[-1]}", "clap", 1, f"the best of {best[-1]} by CLAP score has a higher CLAP score than one")
-    better(f"best of {best[-1]}", "top1", 1, f"the best of {best[-1]} by CLAP score is heard rightly more often than one (judge top-1)")
+    better(f"best of {best[-1]}", "top1", 1,
+           f"the best of {best[-1]} by CLAP score is heard rightly more often than one (judge top-1)")
     better(f"{settings.sampler}, {calls} calls", "frechet", -1, f"{settings.sampler} is nearer to real sound than "
            f"{settings.samplers[0]} with {calls} calls (Frechet)")
     equal(default, "frechet", f"{default} are as good as DDIM with {steps[-1]} (Frechet)")
@@ -181,7 +189,8 @@ def notes(gaps: dict) -> list[str]:
         clear = [f"{labels[key]} {gap[key]['value']:+.3g}" for key in KEYS if gap[key]["beyond_seeds"]]
         if clear:
             lines.append(f"{row} against {gap['minus']}: more than the noise of the seeds in {', '.join(clear)}.")
-    quiet = [f"{row} against {gap['minus']}" for row, gap in gaps.items() if not any(gap[key]["beyond_seeds"] for key in KEYS)]
+    quiet = [f"{row} against {gap['minus']}" for row, gap in gaps.items()
+             if not any(gap[key]["beyond_seeds"] for key in KEYS)]
     return lines + ([f"No difference beyond the noise of the seeds: {'; '.join(quiet)}."] if quiet else [])
 
 
@@ -193,21 +202,24 @@ def draw(values: dict):
     get = lambda row, key: values["figures"][row][key]
     for i, (key, label) in enumerate(columns):
         steps, guidance, best, samplers = axes[4 * i : 4 * i + 4]
-        for axis, x, name in ((steps, settings["steps_of_ddim"], "DDIM, {} steps"), (guidance, settings["guidances"], "guidance {:g}"),
-                              (best, settings["candidates"], "best of {}")):
-            pictures.line(axis, x, [get(name.format(value), key) for value in x], label=label, colour=pictures.BLUE, spread=True)
+        for axis, x, name in ((steps, settings["steps_of_ddim"], "DDIM, {} steps"),
+                              (guidance, settings["guidances"], "guidance {:g}"), (best, settings["candidates"], "best of {}")):
+            items = [get(name.format(value), key) for value in x]
+            pictures.line(axis, x, items, label=label, colour=pictures.BLUE, spread=True)
         for name, colour, marker in zip(settings["samplers"], pictures.COLOURS, pictures.MARKERS):
             shift = 0.12 * (settings["samplers"].index(name) - len(settings["samplers"]) / 2)
-            pictures.line(samplers, [place + shift for place in range(len(settings["calls"]))],
-                          [get(f"{name}, {calls} calls", key) for calls in settings["calls"]], label=name, colour=colour, marker=marker)
+            items = [get(f"{name}, {calls} calls", key) for calls in settings["calls"]]
+            places = [place + shift for place in range(len(items))]
+            pictures.line(samplers, places, items, label=name, colour=colour, marker=marker)
         samplers.set_xticks(range(len(settings["calls"])), labels=settings["calls"])
         steps.set_xscale("log")
         for axis, x in ((steps, settings["steps_of_ddim"]), (best, settings["candidates"])):
             axis.set_xticks(x, labels=x, minor=False)
             axis.minorticks_off()
         steps.set_ylabel(label)
-        for axis, name in zip((steps, guidance, best, samplers), ("DDIM steps", "guidance", "best of", "network calls")):
-            axis.set_xlabel(name if key == columns[-1][0] else "")
+        if key == columns[-1][0]:
+            for axis, name in zip(axes[4 * i :], ("DDIM steps", "guidance", "best of", "network calls"), strict=True):
+                axis.set_xlabel(name)
     axes[3].legend(frameon=False, fontsize=7, ncols=2)
     pictures.caption(figure, values, "shaded: standard deviation between seeds" if len(settings["seeds"]) > 1 else "")
     return figure

@@ -1,6 +1,7 @@
 """Sounds of the same captions from several seeds: means with intervals over clips, and the noise that seeds alone make.
 
-A column of what was seen of one seed is one value a clip (N,), or "frechet": the distance of `features` (N, D) from `real`.
+A column of what was seen of one seed is one value a clip (N,), or "frechet": the distance of `features` (N, D) from
+`real`.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ def summary(bench: Bench, seen: Sequence[dict], columns: Sequence[str]) -> dict[
     """Mean over seeds of every column, interval over clips (the same clips for all seeds), spread between seeds."""
     found, everyone = {}, np.arange(len(bench.captions))
     for column in columns:
-        figure = _bootstrap(bench, column, lambda rows, c=column: float(np.mean([value_of(one, c, rows) for one in seen])))
+        def mean(rows: np.ndarray, column: str = column) -> float:
+            return float(np.mean([value_of(one, column, rows) for one in seen]))
+
+        figure = _bootstrap(bench, column, mean)
         each = [value_of(one, column, everyone) for one in seen]
         spread = {"seed_std": float(np.std(each, ddof=1))} if len(each) > 1 else {}
         found[column] = figure.as_dict() | spread | {"each_seed": [float(f"{value:.6g}") for value in each]}
@@ -43,8 +47,8 @@ def summary(bench: Bench, seen: Sequence[dict], columns: Sequence[str]) -> dict[
 
 
 def difference(bench: Bench, these: Sequence[dict], those: Sequence[dict], columns: Sequence[str]) -> dict[str, dict]:
-    """These seeds' mean minus those seeds', paired by clip; `beyond_seeds` if it is also more than twice what seeds alone
-    would make (None with one seed each)."""
+    """These seeds' mean minus those seeds', paired by clip; `beyond_seeds` if it is also more than twice what seeds
+    alone would make (None with one seed each)."""
     found, everyone = {}, np.arange(len(bench.captions))
     for column in columns:
         def gap(rows: np.ndarray, column: str = column) -> float:

@@ -1,8 +1,8 @@
 """Style transfer: a real sound is moved towards a prompt of another kind. What comes with strength, and what stays?
 
-Each pair is a test clip and the caption of a test clip of another category. At every strength the result is compared with the
-prompt (CLAP, judge) and with the source (CLAP, log-mel, onsets), from the same noise. Chance for the onsets is the correlation
-with other clips' onsets.
+Each pair is a test clip and the caption of a test clip of another category. At every strength the result is compared
+with the prompt (CLAP, judge) and with the source (CLAP, log-mel, onsets), from the same noise. Chance for the onsets is
+the correlation with other clips' onsets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ldm_lab.evaluation.judging import label_indices
 from ldm_lab.evaluation.parts import batched
 from ldm_lab.evaluation.statistics import Figure
 from ldm_lab.experiments import pictures
-from ldm_lab.experiments.bench import Bench, claimed, figures, open_bench, shown
+from ldm_lab.experiments.bench import CHUNK, Bench, claimed, figures, open_bench, shown
 from ldm_lab.rng import Rng
 from ldm_lab.system import AudioLDM
 
@@ -57,24 +57,25 @@ def run(ldm: AudioLDM, settings: Settings, *, progress: bool) -> dict:
         text = torch.cat([ldm.clap.encode_text([bench.captions[j]]).float().cpu() for j in targets])
     source = Heard.of(bench, bench.test.wav)
     wanted = label_indices([bench.test.clips[j].category for j in targets], bench.judge)
-    seen = [measure(bench, transferred(bench, settings, targets, strength, progress=progress), source, text, wanted, settings)
-            for strength in settings.strengths]
+    sounds = (transferred(bench, settings, targets, strength, progress=progress) for strength in settings.strengths)
+    seen = [measure(bench, wav, source, text, wanted, settings) for wav in sounds]
     of = lambda values: statistics.mean(values, seed=settings.seed, groups=bench.groups)
     rows = {f"strength {strength:g}": {key: of(values[key]) for key in values}
             for strength, values in zip(settings.strengths, seen, strict=True)}
     curves = {key: np.stack([values[key] for values in seen], axis=1) for key in (*TOWARDS, *AWAY)}  # (N, S)
     rows[TREND] = {key: of(kendall(curve, settings.strengths)) for key, curve in curves.items()}
     steps = {key: [of(b - a) for a, b in pairwise(curve.T)] for key, curve in curves.items()}
-    claims = [monotone(label, steps[key], rows[TREND][key], rising=key in TOWARDS) for key, label in COLUMNS if key in curves]
+    claims = [monotone(label, steps[key], rows[TREND][key], rising=key in TOWARDS)
+              for key, label in COLUMNS if key in curves]
     at = seen[settings.strengths.index(settings.onset_strength)]
     gap = of(at["onset_source"] - at["onset_chance"])
-    claims.append(claimed(f"at strength {settings.onset_strength:g} the onsets follow the source more than chance would have it",
+    claims.append(claimed(f"at strength {settings.onset_strength:g} the onsets follow the source more than by chance",
                           {"correlation minus chance": gap}, below=False))
+    note = ("Onsets: rising log-mel, summed over bands, frame by frame. Chance: the same correlation with the onsets of "
+            f"{settings.shuffles} other source clips. Trend: Kendall's tau of each pair's values with strength, mean over "
+            "pairs: 1 = rises at every step, -1 = falls at every step, 0 = no trend.")
     return {"figures": figures(rows), "steps": {key: [s.as_dict() for s in found] for key, found in steps.items()},
-            "claims": claims, "table": {"rows": list(rows), "columns": COLUMNS}, "notes": [
-                "Onsets: rising log-mel, summed over bands, frame by frame. Chance: the same correlation with the onsets of "
-                f"{settings.shuffles} other source clips. Trend: Kendall's tau of each pair's values with strength, mean over "
-                "pairs: 1 = rises at every step, -1 = falls at every step, 0 = no trend."]}
+            "claims": claims, "notes": [note], "table": {"rows": list(rows), "columns": COLUMNS}}
 
 
 def choose_targets(bench: Bench) -> list[int]:
@@ -89,11 +90,11 @@ def choose_targets(bench: Bench) -> list[int]:
 def transferred(bench: Bench, settings: Settings, targets: list[int], strength: float, *, progress: bool) -> Tensor:
     """wav (N, samples): every clip moved towards its prompt."""
     seeds = bench.seeds("transfer", len(targets))
-    options = {"sampler": settings.sampler, "steps": settings.steps, "guidance": settings.guidance}
+    options = {"sampler": settings.sampler, "steps": settings.steps, "guidance": settings.guidance, "batch": CHUNK}
 
     def make(items: list[int]) -> dict[str, Tensor]:
-        made = transfer(bench.ldm, bench.test.wav[items], [bench.captions[targets[i]] for i in items], strength=strength,
-                        seed=[seeds[i] for i in items], progress=False, **options)
+        made = transfer(bench.ldm, bench.test.wav[items], [bench.captions[targets[i]] for i in items],
+                        strength=strength, seed=[seeds[i] for i in items], progress=False, **options)
         return {"wav": made.audio}
 
     keys = [[clip.file, bench.captions[j]] for clip, j in zip(bench.test.clips, targets, strict=True)]
@@ -132,7 +133,8 @@ def correlation(a: Tensor, b: Tensor) -> np.ndarray:
     return ((a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1)).clamp(min=1e-9)).numpy()
 
 
-def measure(bench: Bench, wav: Tensor, source: Heard, text: Tensor, wanted: np.ndarray, settings: Settings) -> dict[str, np.ndarray]:
+def measure(bench: Bench, wav: Tensor, source: Heard, text: Tensor, wanted: np.ndarray,
+            settings: Settings) -> dict[str, np.ndarray]:
     """{measure: (N,)} of results wav (N, samples) against prompts and sources."""
     own = Heard.of(bench, wav)
     count = len(wav)
@@ -161,9 +163,9 @@ def monotone(label: str, steps: list[Figure], trend: Figure, *, rising: bool) ->
     sign = 1 if rising else -1
     holds = all(sign * step.value > 0 for step in steps) and (trend.low > 0 if rising else trend.high < 0)
     sure = sum(step.low > 0 if rising else step.high < 0 for step in steps)
-    return {"claim": f"{label} {'rises' if rising else 'falls'} at every step of strength", "holds": bool(holds), "detail":
-            f"steps {', '.join(f'{step.value:+.3f}' for step in steps)} ({sure} of {len(steps)} beyond their intervals); "
-            f"tau {shown(trend)}"}
+    found = ", ".join(f"{step.value:+.3f}" for step in steps)
+    return {"claim": f"{label} {'rises' if rising else 'falls'} at every step of strength", "holds": bool(holds),
+            "detail": f"steps {found} ({sure} of {len(steps)} with intervals beyond 0); tau {shown(trend)}"}
 
 
 def draw(values: dict):
@@ -176,7 +178,7 @@ def draw(values: dict):
     for axis, (keys, title) in zip(axes, sides, strict=True):
         for key, colour, marker in zip(keys, pictures.COLOURS, pictures.MARKERS):
             colour = pictures.GREY if key == "onset_chance" else colour
-            label = labels[key].replace(" with the source", "").replace(" to the source", "").replace(" to the prompt", "")
+            label = labels[key].removesuffix(" with the source").removesuffix(" to the source").removesuffix(" to the prompt")
             pictures.line(axis, strengths, series(key), label=label, colour=colour, marker=marker)
         axis.set_title(title, loc="left", fontsize=10)
         axis.set_xlabel("strength")
