@@ -19,6 +19,7 @@ from ldm_lab.system import AudioLDM
 LOWEST = 300.0  # Hz: below this cut-off hardly anything is left to continue
 LOWEST_FOUND = 1000.0  # Hz: many whole sounds fall off steeply below that
 DROP_DB, EMPTY_DB = 20.0, 70.0  # fall of the long-term spectrum across a cut-off; so far below its peak nothing is heard
+FULL = 0.9  # share of the band above which an edge is only the filter of a converter
 FLAT_DB = 10.0  # spread of the noise floor beyond a cut-off
 
 
@@ -53,11 +54,14 @@ def find_cutoff(wav: Tensor, config: MelConfig = MelConfig()) -> float | None:
 
     An edge in the long-term power spectrum: within 500 Hz (a third of an octave where that is less) the level falls by at
     least `DROP_DB` from the lower quartile of the 300 Hz before, all that follows lies below that, and what follows is a flat
-    floor or `EMPTY_DB` below the peak. The answer is where the level has fallen by 6 dB. Gentle filters are not found.
+    floor or `EMPTY_DB` below the peak. The answer is where the level has fallen by 6 dB. Gentle filters are not found, and an
+    edge in the highest tenth of the band counts as full.
     """
     if not bool(wav.any()):
         return None
-    power = stft(torch.nn.functional.pad(wav[None], (0, config.n_fft)), config)[0].abs().square()  # (T, F)
+    ramp = torch.linspace(0.0, 1.0, min(config.n_fft // 2, len(wav) // 4)) ** 2  # a sound cut off hard has all frequencies
+    faded = torch.cat([wav[: len(ramp)] * ramp, wav[len(ramp) : len(wav) - len(ramp)], wav[len(wav) - len(ramp) :] * ramp.flip(0)])
+    power = stft(torch.nn.functional.pad(faded[None], (0, config.n_fft)), config)[0].abs().square()  # (T, F)
     level = 10.0 * torch.log10(power.mean(0).double() + 1e-14)[:-1]  # (F,) dB, without the Nyquist bin
     hz = config.sample_rate / config.n_fft  # of a bin
     ceiling = level.flip(0).cummax(0).values.flip(0)  # the loudest at or above each bin
@@ -71,4 +75,5 @@ def find_cutoff(wav: Tensor, config: MelConfig = MelConfig()) -> float | None:
         return None
     start = max(drops, key=drops.get) - before  # the steepest place; the edge is the last bin at the level before it
     inside = level[start : start + before].quantile(0.25)
-    return float((level[start:] >= inside - 6.0).nonzero()[-1] + 1 + start) * hz
+    edge = float((level[start:] >= inside - 6.0).nonzero()[-1] + 1 + start) * hz
+    return None if edge > FULL * config.sample_rate / 2 else edge
