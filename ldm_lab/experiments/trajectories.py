@@ -28,8 +28,8 @@ from ldm_lab.generate import generate
 from ldm_lab.system import AudioLDM
 
 COLUMNS = (
-    ("l2", "latent L2 to the reference"), ("l2_limit", "latent L2 to the limit"), ("fd_reference", "FD to the reference's sounds"),
-    ("fd_real", "FD to real clips"),
+    ("l2", "latent L2 to the reference"), ("l2_limit", "latent L2 to the limit"),
+    ("fd_reference", "FD to the reference's sounds"), ("fd_real", "FD to real clips"),
 )  # fmt: skip
 MULTISTEP = ("dpmpp_2m", "unipc")
 
@@ -67,7 +67,7 @@ class Settings:
     ddim: tuple[int, ...] = (10, 25, 50, 100, 200)
     solvers: tuple[str, ...] = ("heun", "dpmpp_2m", "unipc")
     calls: tuple[int, ...] = (5, 10, 15, 20, 25, 50)
-    grid: str = "karras"
+    grid: str = "exponential"
     grids: tuple[str, ...] = ("leading", "trailing", "karras", "exponential")
     grids_at: int = 20
     resamples: int = 300  # of the Frechet distances
@@ -110,18 +110,18 @@ def run(ldm: AudioLDM, settings: Settings, *, progress: bool) -> dict:
     """Distances of every solver's ends to the reference's, the claims about them, and the default they recommend."""
     plan = settings.plan()
     bench = open_bench(ldm, "trajectories", settings.count, seed=settings.seed)
-    made = {solver: ends(bench, solver, settings.guidance, progress=progress) for solver in (*plan, settings.target)}
+    cheap_first = sorted((*plan, settings.target), key=lambda solver: solver.steps)
+    made = {solver: ends(bench, solver, settings.guidance, progress=progress) for solver in cheap_first}
     reference = made[settings.target]["latent"]
     limit = extrapolated(made[settings.rival]["latent"], reference, settings.reference / settings.baseline)
-    near = {solver: relative_l2(own["latent"], reference) for solver, own in made.items()}
+    near = {key: {solver: relative_l2(own["latent"], end) for solver, own in made.items()}
+            for key, end in (("l2", reference), ("l2_limit", limit))}
     clouds = _clouds(bench, made, settings)
     median = lambda values: statistics.median(values, seed=settings.seed, groups=bench.groups)
-    rows = {
-        solver: {"l2_limit": median(relative_l2(own["latent"], limit)), "fd_real": clouds["real"].distance(solver.label)}
-        for solver, own in made.items()
-    }
+    rows = {solver: {"l2_limit": median(near["l2_limit"][solver]), "fd_real": clouds["real"].distance(solver.label)}
+            for solver in made}
     for solver in plan:
-        rows[solver] |= {"l2": median(near[solver]), "fd_reference": clouds["reference"].distance(solver.label)}
+        rows[solver] |= {"l2": median(near["l2"][solver]), "fd_reference": clouds["reference"].distance(solver.label)}
     gaps = {solver: _gaps(bench, near, clouds["reference"], solver, settings.rival) for solver in plan}
     calls = {solver: solver.calls(ldm.schedule) for solver in made}
     per_call = seconds_per_call(ldm, settings.guidance)
@@ -144,9 +144,8 @@ def ends(bench: Bench, solver: Solver, guidance: float, *, progress: bool) -> di
     seconds = bench.test.wav.shape[1] / bench.ldm.sample_rate
 
     def make(items: list[int]) -> dict[str, Tensor]:
-        made = generate(bench.ldm, [bench.captions[i] for i in items], seconds=seconds, steps=solver.steps, sampler=solver.sampler,
-                        grid=solver.grid, guidance=guidance, eta=0.0, seed=[seeds[i] for i in items], batch=len(items),
-                        progress=False)
+        made = generate(bench.ldm, [bench.captions[i] for i in items], seconds=seconds, **solver._asdict(),
+                        guidance=guidance, eta=0.0, seed=[seeds[i] for i in items], batch=len(items), progress=False)
         return {"latent": made.latent, "features": judge_features(bench.judge, made.audio)[0]}
 
     what = {**solver._asdict(), "guidance": guidance, "seconds": seconds}
@@ -177,24 +176,29 @@ def _clouds(bench: Bench, made: dict[Solver, dict[str, Tensor]], settings: Setti
             for name, label in references.items()}
 
 
-def _gaps(bench: Bench, near: dict[Solver, np.ndarray], clouds: Clouds, solver: Solver, rival: Solver) -> dict[str, Figure]:
-    """How much further from the reference `solver` is than `rival`: both columns, paired by prompt. Below 0 = nearer."""
-    median = statistics.bootstrap(lambda rows: float(np.median(near[solver][rows]) - np.median(near[rival][rows])),
-                                  len(bench.groups), seed=bench.seed, groups=bench.groups)
-    return {"l2": median, "fd_reference": clouds.difference(solver.label, rival.label)}
+def _gaps(bench: Bench, near: dict[str, dict[Solver, np.ndarray]], clouds: Clouds, solver: Solver,
+          rival: Solver) -> dict[str, Figure]:
+    """How much further from the reference and the limit `solver` ends than `rival`, paired by prompt. Below 0 = nearer."""
+
+    def gap(own: np.ndarray, other: np.ndarray) -> Figure:
+        return statistics.bootstrap(lambda rows: float(np.median(own[rows]) - np.median(other[rows])), len(own),
+                                    seed=bench.seed, groups=bench.groups)
+
+    found = {key: gap(far[solver], far[rival]) for key, far in near.items()}
+    return found | {"fd_reference": clouds.difference(solver.label, rival.label)}
 
 
 def claims(settings: Settings, gaps: dict[Solver, dict[str, Figure]]) -> list[dict]:
     """At least as near: the measured distance is not the larger one. The detail says whether the interval excludes a tie."""
-    found = []
+    found, target = [], settings.target.label
+    where = {"l2": f"{target} (median latent L2)", "fd_reference": f"{target} (Frechet distance of the sounds)",
+             "l2_limit": "the limit of infinitely many steps (median latent L2)"}
     for solver in settings.claimants:
-        for key, label in (("l2", "median latent L2"), ("fd_reference", "Frechet distance of the sounds")):
+        for key, words in where.items():
             gap = gaps[solver][key]
-            words = "beyond noise" if gap.high < 0 or gap.low > 0 else "within noise"
-            found.append({
-                "claim": f"{solver.label} ends at least as near to {settings.target.label} as {settings.rival.label} ({label})",
-                "holds": bool(gap.value <= 0), "detail": f"difference {shown(gap)}: {words}",
-            })  # fmt: skip
+            sure = "beyond noise" if gap.high < 0 or gap.low > 0 else "within noise"
+            found.append({"claim": f"{solver.label} ends at least as near as {settings.rival.label} to {words}",
+                          "holds": bool(gap.value <= 0), "detail": f"difference {shown(gap)}: {sure}"})
     return found
 
 
@@ -222,14 +226,15 @@ def seconds_per_call(ldm: AudioLDM, guidance: float, *, repeats: int = 7) -> flo
 def notes(settings: Settings, chosen: Solver, calls: dict[Solver, int], per_call: float, features: int) -> list[str]:
     """In words: what is recommended, and what the columns are."""
     return [
-        f"Recommended default: {chosen.sampler}, {chosen.steps} steps, {chosen.grid} grid ({calls[chosen]} calls of the denoiser): "
-        f"the fewest that end no further from the reference than {settings.rival.label} ({calls[settings.rival]} calls).",
-        "Latent L2: |z - z_ref| / |z_ref| of each prompt, median. The limit is extrapolated from DDIM's two finest runs: the "
-        "reference, too, is some way from it, so no solver can come nearer to the reference than that.",
-        f"FD: Frechet distance in the judge's {features} features with n = {settings.count} sounds: biased upwards, about equally "
-        "for all rows; good for comparing them, not with figures of another n.",
-        f"One guided call for one window took {1000 * per_call:.0f} ms on the machine that measured. The leading grid stops at the "
-        "lowest trained noise level instead of 0.",
+        f"Recommended default: {chosen.sampler}, {chosen.steps} steps, {chosen.grid} grid ({calls[chosen]} calls of the "
+        f"denoiser): the fewest that end no further from the reference than {settings.rival.label} "
+        f"({calls[settings.rival]} calls).",
+        "Latent L2: |z - z_ref| / |z_ref| of each prompt, median. The limit is extrapolated from DDIM's two finest runs: "
+        "the reference, too, is some way from it, and no solver can be expected to come nearer to the reference than that.",
+        f"FD: Frechet distance in the judge's {features} features with n = {settings.count} sounds: biased upwards, about "
+        "equally for all rows; good for comparing them, not with figures of another n.",
+        f"One guided call for one window took {1000 * per_call:.0f} ms on the machine that measured. The leading grid stops "
+        "at the lowest trained noise level instead of 0.",
     ]
 
 

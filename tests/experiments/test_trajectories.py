@@ -15,7 +15,7 @@ from ldm_lab.experiments.trajectories import Settings, Solver
 from ldm_lab.system import AudioLDM
 
 SMALL = Settings(count=2, reference=24, baseline=12, ddim=(3, 12), solvers=("heun", "dpmpp_2m"), calls=(5,),
-                 grids=("karras", "leading"), grids_at=5, resamples=20)
+                 grid="karras", grids=("karras", "leading"), grids_at=5, resamples=20)
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_distances_claims_and_picture(ldm, monkeypatch):
     assert rows["ddim 12, trailing"]["l2_limit"]["value"] == pytest.approx(2 * rows["ddim 12, trailing"]["l2"]["value"], rel=0.2)
     assert values["cost"]["heun 3, karras"]["calls"] == values["cost"]["dpmpp_2m 5, karras"]["calls"] == 5
     gap = values["differences"]["dpmpp_2m 5, karras"]
-    for key, claim in zip(("l2", "fd_reference"), values["claims"], strict=True):
+    for key, claim in zip(("l2", "fd_reference", "l2_limit"), values["claims"], strict=True):
         own, other = rows["dpmpp_2m 5, karras"][key]["value"], rows["ddim 12, trailing"][key]["value"]
         assert gap[key]["value"] == pytest.approx(own - other, rel=1e-3, abs=1e-6)
         assert claim["holds"] == (own <= other)
