@@ -10,13 +10,15 @@ Files pair by name without ending where a measure needs pairs (kl, lsd, psnr, ss
 
 
 def add_commands(commands, common: argparse.ArgumentParser) -> None:
-    evaluate = commands.add_parser("evaluate", parents=[common], help="measure a folder of sounds against another", description=DESCRIPTION)
+    evaluate = commands.add_parser("evaluate", parents=[common], description=DESCRIPTION,
+                                   help="measure a folder of sounds against another")
     evaluate.add_argument("generated", type=Path, metavar="GENERATED", help="folder of the sounds to be measured")
     evaluate.add_argument("reference", type=Path, metavar="REFERENCE", help="folder of real sounds")
     evaluate.add_argument("--backbone", nargs="+", default=["judge"], metavar="NAME",
                           help="judge, clap, cnn14, cnn14-32k, vggish, cdpam, cdpam-content; default: judge")
     evaluate.add_argument("--metrics", nargs="+", metavar="NAME",
-                          help="fd (= fad), fd_inf, kad, kid, is, kl, kl_sigmoid, lsd, lsd_offset, psnr, ssim, clap; default: what the folders allow")
+                          help="fd (= fad), fd_inf, kad, kid, is, kl, kl_sigmoid, lsd, lsd_offset, psnr, ssim, clap; "
+                               "default: what the folders allow")
     evaluate.add_argument("--prompts", type=Path, metavar="FILE.csv", help="columns file and prompt; adds the CLAP score")
     evaluate.add_argument("--model", default="lab", help="whose CLAP; default: lab")
     evaluate.add_argument("--weights", metavar="FILE", help="of cnn14 or vggish; 'download' fetches the published ones")
@@ -35,10 +37,10 @@ def run_evaluate(args: argparse.Namespace) -> int:
     from ldm_lab.cli.jobs import best_device
     from ldm_lab.evaluation.folders import evaluate
 
-    report = evaluate(args.generated, args.reference, backbone=args.backbone, metrics=args.metrics, prompts=args.prompts, seed=args.seed,
-                      model=args.model, weights=args.weights, device=best_device(args.device), sample_rate=args.sample_rate,
-                      batch=args.batch, resamples=args.resamples, skip_broken=args.skip_broken, cache=not args.no_cache,
-                      progress=not args.quiet)
+    report = evaluate(args.generated, args.reference, backbone=args.backbone, metrics=args.metrics, prompts=args.prompts,
+                      seed=args.seed, model=args.model, weights=args.weights, device=best_device(args.device),
+                      sample_rate=args.sample_rate, batch=args.batch, resamples=args.resamples,
+                      skip_broken=args.skip_broken, cache=not args.no_cache, progress=not args.quiet)
     folder = report.save(args.out or Path("report"))
     if not args.quiet:
         print(report.markdown())

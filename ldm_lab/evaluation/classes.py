@@ -1,4 +1,5 @@
-"""Measures on a classifier's outputs: how sure and how varied it finds the sounds, and whether pairs are heard alike."""
+"""Measures on a classifier's outputs: how sure and how varied it finds the sounds, and whether pairs are heard alike.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +39,10 @@ def log_softmax(logits) -> np.ndarray:
 def inception_score(logits, *, splits: int = SPLITS, shuffle_seed: int | None = SHUFFLE_SEED) -> MeanStd:
     """exp of the mean KL(p(y|x) || p(y)) of a classifier's logits (N, K): mean and deviation over `splits` parts.
 
-    Salimans et al. 2016; between 1 (all sounds are heard alike, or the classifier is never sure) and K. The order is shuffled
-    by ``RandomState(2020)`` and cut into 10 parts as in audioldm_eval (None = the order given); p(y) is a part's own mean, so
-    the score depends on N: compare only figures of equal N. Raises OptionError for fewer sounds than splits.
+    Salimans et al. 2016; between 1 (all sounds are heard alike, or the classifier is never sure) and K. The order is
+    shuffled by ``RandomState(2020)`` and cut into 10 parts as in audioldm_eval (None = the order given); p(y) is a
+    part's own mean, so the score depends on N: compare only figures of equal N. Raises OptionError for fewer sounds
+    than splits.
     """
     logits = _logits(logits, "logits")
     count = len(logits)
@@ -58,15 +60,17 @@ def inception_score(logits, *, splits: int = SPLITS, shuffle_seed: int | None = 
 
 
 def kl_divergence(reference, generated, *, activation: str = "softmax", epsilon: float = EPSILON) -> np.ndarray:
-    """(N,) divergence KL(reference || generated) of paired logits (N, K), row by row; their mean is the published figure.
+    """(N,) divergence KL(reference || generated) of paired logits (N, K), row by row; their mean is the published
+    figure.
 
-    softmax: sum_c p_ref (log p_ref - log(p_gen + 1e-6)), the form of AudioGen (Kreuk et al. 2023) and audioldm_eval, where
-    the epsilon makes the least value -K * 1e-6 and not 0. sigmoid: the same sum over independent labels without its
-    (1 - p) half, as audioldm_eval computes it: no divergence, and negative if the generated sound excites more labels.
+    softmax: sum_c p_ref (log p_ref - log(p_gen + 1e-6)), the form of AudioGen (Kreuk et al. 2023) and audioldm_eval,
+    where the epsilon makes the least value -K * 1e-6 and not 0. sigmoid: the same sum over independent labels without
+    its (1 - p) half, as audioldm_eval computes it: no divergence, and negative if the generated sound excites more
+    labels.
     """
     reference, generated = _logits(reference, "reference"), _logits(generated, "generated")
     if reference.shape != generated.shape:
-        raise OptionError(f"got reference {reference.shape} and generated {generated.shape}, expected pairs of equal shape")
+        raise OptionError(f"got reference {reference.shape} and generated {generated.shape}, expected equal shapes: pairs")
     if activation == "softmax":
         log_ref, gen = log_softmax(reference), np.exp(log_softmax(generated))
     elif activation == "sigmoid":

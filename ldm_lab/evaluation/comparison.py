@@ -45,19 +45,21 @@ class Report:
         """Title, table of figures, warnings, and everything needed to measure the same again."""
         settings = self.settings
         lines = [f"# {settings['generated']['folder']} against {settings['reference']['folder']}", "",
-                 "| measure | backbone | value | 95 % interval | n | n of reference | better | read it by |", "|---|---|---|---|---|---|---|---|"]
+                 "| measure | backbone | value | 95 % interval | n | n of reference | better | read it by |",
+                 "|---|---|---|---|---|---|---|---|"]
         for m in self.measured:
             f = m.figure
-            lines.append(f"| {METRICS[m.metric].words} | {m.backbone} | {f.value:.4g} | {f.low:.4g} to {f.high:.4g} | {f.n} | "
-                         f"{m.n_reference or '-'} | {METRICS[m.metric].better} | {beside(m)} |")
-        lines += ["", "Intervals: bootstrap over files (and pairs of files where they belong together); those of distances between sets are "
-                  "moved by the bias that drawing a file twice brings.", ""]
+            cells = (METRICS[m.metric].words, m.backbone, f"{f.value:.4g}", f"{f.low:.4g} to {f.high:.4g}", str(f.n),
+                     str(m.n_reference or "-"), METRICS[m.metric].better, beside(m))
+            lines.append(f"| {' | '.join(cells)} |")
+        lines += ["", "Intervals: bootstrap over files (over pairs where files belong together); those of distances between "
+                  "sets are moved by the bias that drawing a file twice brings.", ""]
         if self.warnings:
             lines += ["## Read this first", "", *(f"- {warning}" for warning in self.warnings), ""]
         lines += ["## How", ""]
         for side in ("generated", "reference"):
             about = settings[side]
-            lines.append(f"- {side}: {about['files']} files, {about['seconds']:.1f} s in all, SHA-256 of the set {about['sha256'][:16]}")
+            lines.append(f"- {side}: {about['files']} files, {about['seconds']:.1f} s in all, SHA-256 {about['sha256'][:16]}")
         lines += [f"- {key}: {value}" for key, value in settings.items() if key not in ("generated", "reference")]
         return "\n".join(lines) + "\n"
 
@@ -69,7 +71,8 @@ class Report:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(["file", *self.items])
         for name in sorted(set().union(*self.items.values())):
-            writer.writerow([name, *(f"{column[name]:.6g}" if name in column else "" for column in self.items.values())])
+            values = (f"{column[name]:.6g}" if name in column else "" for column in self.items.values())
+            writer.writerow([name, *values])
         return out.getvalue()
 
     def picture(self):
@@ -89,7 +92,8 @@ class Report:
         return figure
 
     def save(self, folder: str | os.PathLike) -> Path:
-        """Write report.json, report.md, report.png and, if there are values of single files, files.csv into `folder`."""
+        """Write report.json, report.md, report.png and, if there are values of single files, files.csv into `folder`.
+        """
         folder = Path(folder)
         if folder.exists() and not folder.is_dir():
             raise OptionError(f"out: {folder} is a file, expected a folder")
@@ -106,8 +110,8 @@ def beside(measured: Measured) -> str:
     """What a figure is to be compared with, in words."""
     facts = measured.facts
     if "floor" in facts:
-        floor = facts["floor"]
-        return f"reference against itself, halves of {floor['n']}: {floor['value']:.3g} ({floor['low']:.3g} to {floor['high']:.3g})"
+        value, low, high, n = (facts["floor"][key] for key in ("value", "low", "high", "n"))
+        return f"reference against itself, halves of {n}: {value:.3g} ({low:.3g} to {high:.3g})"
     if "shuffled" in facts:
         return f"pairs at random: {facts['shuffled']:.3g}"
     if "reference" in facts:
@@ -119,17 +123,21 @@ def beside(measured: Measured) -> str:
 
 def _draw(axis, measured: Measured) -> None:
     f, facts = measured.figure, measured.facts
-    axis.errorbar([0], [f.value], yerr=[[max(0.0, f.value - f.low)], [max(0.0, f.high - f.value)]], fmt="o", capsize=5, color=COLOURS[0])
+    around = np.maximum(0.0, [[f.value - f.low], [f.high - f.value]])
+    axis.errorbar([0], [f.value], yerr=around, fmt="o", capsize=5, color=COLOURS[0])
     labels = ["generated"]
     other = facts.get("floor", {}).get("value", facts.get("shuffled", facts.get("reference")))
     if other is not None:
         floor = facts.get("floor", {"low": other, "high": other})
         around = np.maximum(0.0, [[other - floor["low"]], [floor["high"] - other]])
         axis.errorbar([1], [other], yerr=around, fmt="s", capsize=5, color=COLOURS[1])
-        labels.append("reference\nhalves" if "floor" in facts else "random\npairs" if "shuffled" in facts else "reference")
+        labels.append({"floor": "reference\nhalves", "shuffled": "random\npairs"}.get(next(iter(
+            facts.keys() & {"floor", "shuffled"}), ""), "reference"))
     axis.set_xlim(-0.7, len(labels) - 0.3)
     axis.set_xticks(range(len(labels)), labels, fontsize=8)
     axis.tick_params(axis="y", labelsize=8)
     axis.grid(axis="y", alpha=0.3)
-    axis.annotate(f"{f.value:.3g}", (0, f.value), xytext=(-6, 0), textcoords="offset points", ha="right", va="center", fontsize=8)
-    axis.set_title(f"{measured.metric} ({measured.backbone}, n {f.n})\n{METRICS[measured.metric].better} is better", fontsize=8.5)
+    axis.annotate(f"{f.value:.3g}", (0, f.value), xytext=(-6, 0), textcoords="offset points", ha="right", va="center",
+                  fontsize=8)
+    better = METRICS[measured.metric].better
+    axis.set_title(f"{measured.metric} ({measured.backbone}, n {f.n})\n{better} is better", fontsize=8.5)

@@ -69,18 +69,18 @@ class Extrapolation:
 def frechet_infinity(a, b, *, points: int = 15, smallest: float = 0.2, draws: int = 3, seed: int = 0) -> Extrapolation:
     """FAD-infinity: the Frechet distance of a (N, D) and b (M, D) extrapolated to infinitely many sounds.
 
-    The bias of the distance is c / n, so it is measured on random parts of both sets (`points` shares from `smallest` to 1, the
-    mean of `draws` each) and a line in 1 / share is followed to 0 (Chong & Forsyth 2020 for images; Gui et al. 2023 for sound,
-    who draw from the evaluated set only). Over-corrects below 2 to 4 times D sounds; OptionError if the smallest part has no
-    more sounds than D.
+    The bias of the distance is c / n, so it is measured on random parts of both sets (`points` shares from `smallest` to
+    1, the mean of `draws` each) and a line in 1 / share is followed to 0 (Chong & Forsyth 2020 for images; Gui et al.
+    2023 for sound, who draw from the evaluated set only). Over-corrects below 2 to 4 times D sounds; OptionError if the
+    smallest part has no more sounds than D.
     """
     a, b = clouds(a, b)
     fewest, dims = min(len(a), len(b)), a.shape[1]
     if points < 2 or not 0 < smallest < 1 or draws < 1:
-        raise OptionError(f"got points {points}, smallest {smallest}, draws {draws}; expected >= 2, a share below 1, >= 1")
+        raise OptionError(f"got points {points}, smallest {smallest}, draws {draws}; expected >= 2, between 0 and 1, >= 1")
     if int(smallest * fewest) <= dims:
         raise OptionError(f"FAD-infinity: got {len(a)} and {len(b)} sounds for {dims} features, expected at least "
-                          f"{math.ceil((dims + 1) / smallest)} of each; measure more sounds, or use KAD, which is unbiased")
+                          f"{math.ceil((dims + 1) / smallest)} of each; measure more, or use KAD, which has no bias")
     shares = np.linspace(smallest, 1.0, points)
     found = []
     for number, share in enumerate(shares):

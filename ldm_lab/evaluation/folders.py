@@ -8,7 +8,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from ldm_lab.errors import OptionError
@@ -29,18 +28,19 @@ def evaluate(generated: str | os.PathLike, reference: str | os.PathLike, *,
              backbone: str | Backbone | Sequence[str | Backbone] = "judge", metrics: Sequence[str] | str | None = None,
              prompts: str | os.PathLike | Mapping[str, str] | None = None, seed: int = 0,
              model: str | os.PathLike | AudioLDM = "lab", weights: str | os.PathLike | None = None,
-             device: str | torch.device | None = None, sample_rate: int = 16000, batch: int = 16, resamples: int | None = None,
-             skip_broken: bool = False, cache: bool = True, progress: bool = True) -> Report:
+             device: str | torch.device | None = None, sample_rate: int = 16000, batch: int = 16,
+             resamples: int | None = None, skip_broken: bool = False, cache: bool = True, progress: bool = True) -> Report:
     """Measure the sounds of a folder against those of another.
 
-    backbone: name(s) of listeners (`backbones.load_backbone`) or listeners of your own; weights: a file for a published one.
-    metrics: names of `measures.METRICS`; omitted = fd, kad, and fd_inf, is, kl as far as numbers, logits and pairs allow, and clap
-    if there are `prompts` ({name: prompt}, or a CSV file with columns file and prompt). Files pair by name without ending; a
-    measure of pairs that was asked for needs all names in both folders. sample_rate: of LSD, PSNR and SSIM. model: whose CLAP.
-    resamples: of each bootstrap (default: 1000, of costly ones fewer). Folders are read in batches; features are cached by content.
+    backbone: name(s) of listeners (`backbones.load_backbone`) or listeners of your own; weights: a file for a
+    published one. metrics: names of `measures.METRICS`; omitted = fd, kad, and fd_inf, is, kl as far as numbers,
+    logits and pairs allow, and clap if there are `prompts` ({name: prompt}, or a CSV file with columns file and
+    prompt). Files pair by name without ending; a measure of pairs that was asked for needs all names in both folders.
+    sample_rate: of LSD, PSNR and SSIM. model: whose CLAP. resamples: of each bootstrap (default: 1000, of costly ones
+    fewer). Folders are read in batches; features are cached by content.
 
-    Raises AudioInputError for folders without sounds or with broken ones (named), OptionError for names that are unknown or
-    measures that these folders or listeners do not allow.
+    Raises AudioInputError for folders without sounds or with broken ones (named), OptionError for names that are
+    unknown or measures that these folders or listeners do not allow.
     """
     asked = None if metrics is None else metric_names(metrics)
     if asked == []:
@@ -50,8 +50,10 @@ def evaluate(generated: str | os.PathLike, reference: str | os.PathLike, *,
     if asked and "clap" in asked and prompts is None:
         raise OptionError("clap: needs prompts, a CSV file with the columns file and prompt")
     backbones = [backbone] if isinstance(backbone, str) or hasattr(backbone, "features") else list(backbone)
-    listeners = [load_backbone(b, weights=weights, model=model, device=device) if isinstance(b, str) else b for b in backbones]
-    ours, theirs = (open_folder(folder, skip_broken=skip_broken, progress=progress) for folder in (generated, reference))
+    listeners = [load_backbone(b, weights=weights, model=model, device=device) if isinstance(b, str) else b
+                 for b in backbones]
+    ours = open_folder(generated, skip_broken=skip_broken, progress=progress)
+    theirs = open_folder(reference, skip_broken=skip_broken, progress=progress)
     alone = pair(ours, theirs)
     plan = _plan(asked, ours, theirs, alone, prompts is not None)
     bench = _Bench(ours, theirs, not any(alone), plan, asked is not None, seed, resamples, batch, cache, progress)
@@ -70,23 +72,26 @@ def evaluate(generated: str | os.PathLike, reference: str | os.PathLike, *,
     return Report(settings, tuple(measured), tuple(dict.fromkeys(warnings)), bench.items)
 
 
-def _plan(asked: list[str] | None, ours: SoundSet, theirs: SoundSet, alone: tuple[list[str], list[str]], worded: bool) -> list[str]:
+def _plan(asked: list[str] | None, ours: SoundSet, theirs: SoundSet, alone: tuple[list[str], list[str]],
+          worded: bool) -> list[str]:
     """The measures to take; OptionError for one that was asked for and needs pairs where files do not pair."""
     unpaired = any(alone)
     if asked is None:
         return [name for name in USUAL if not (METRICS[name].paired and unpaired)] + (["clap"] if worded else [])
     wanting = [name for name in asked if METRICS[name].paired]
     if wanting and unpaired:
-        where = [f"{len(names)} only in {sounds.folder.name}: {few(names)}" for names, sounds in zip(alone, (ours, theirs)) if names]
-        raise OptionError(f"{', '.join(wanting)}: files pair by name, and {'; '.join(where)}. Give both folders the same names, or leave "
-                          f"{'it' if len(wanting) == 1 else 'them'} out")
+        where = [f"{len(names)} only in {sounds.folder.name}: {few(names)}"
+                 for names, sounds in zip(alone, (ours, theirs)) if names]
+        raise OptionError(f"{', '.join(wanting)}: files pair by name, and {'; '.join(where)}. Give both folders the same "
+                          "names, or leave these measures out")
     return asked + (["clap"] if worded and "clap" not in asked else [])
 
 
 def about(sounds: SoundSet) -> dict[str, object]:
     """Name, number, length and content of a folder."""
     digest = hashlib.sha256("".join(f"{sound.name} {sound.digest}\n" for sound in sounds.sounds).encode())
-    return {"folder": sounds.folder.resolve().name, "files": len(sounds), "seconds": round(sounds.seconds, 2), "sha256": digest.hexdigest()}
+    return {"folder": sounds.folder.resolve().name, "files": len(sounds), "seconds": round(sounds.seconds, 2),
+            "sha256": digest.hexdigest()}
 
 
 @dataclass
@@ -122,16 +127,18 @@ class _Bench:
         short = [name for name in wanted if METRICS[name].fewest > fewest]
         if short and self.strict:
             need = max(METRICS[name].fewest for name in short)
-            raise OptionError(f"{', '.join(short)}: got {len(self.ours)} and {len(self.theirs)} sounds, expected at least {need} of each")
-        pairing = Pairing(self.listen(self.ours, listener), self.listen(self.theirs, listener), listener.name, self.paired,
-                          self.seed, self.resamples)
+            raise OptionError(f"{', '.join(short)}: got {len(self.ours)} and {len(self.theirs)} sounds, expected at least "
+                              f"{need} of each")
+        heard = self.listen(self.ours, listener), self.listen(self.theirs, listener)
+        pairing = Pairing(*heard, listener.name, self.paired, self.seed, self.resamples)
         return [m for name in wanted if name not in short for m in self._one(name, pairing)]
 
     def _one(self, name: str, pairing: Pairing) -> list[Measured]:
         """One measure, or none with a warning if it was not asked for by name and cannot be taken."""
         if "logits" in METRICS[name].needs and pairing.generated.logits is None:
             if self.strict and name in self.plan:
-                raise OptionError(f"{name}: needs a classifier, and {pairing.backbone} gives features only; use judge or cnn14")
+                raise OptionError(f"{name}: needs a classifier, and {pairing.backbone} gives features only; use judge or "
+                                  "cnn14")
             return []
         if name == "fd_inf" and not self.strict and pairing.dims > WIDE:
             return []
@@ -154,11 +161,12 @@ class _Bench:
             return []
         measured, values = compare_sounds(self.ours, self.theirs, wanted, sample_rate=sample_rate, seed=self.seed,
                                           resamples=self.resamples, progress=self.progress)
-        self.items |= {name: dict(zip(self.theirs.names, np.asarray(column).tolist())) for name, column in values.items()}
+        self.items |= {name: dict(zip(self.theirs.names, column.tolist())) for name, column in values.items()}
         return measured
 
     def words(self, clap: ClapBackbone, prompts: list[str]) -> Measured:
         """CLAP score of the generated sounds."""
-        measured, values = compare_prompts(self.listen(self.ours, clap), prompts, clap, seed=self.seed, resamples=self.resamples)
+        heard = self.listen(self.ours, clap)
+        measured, values = compare_prompts(heard, prompts, clap, seed=self.seed, resamples=self.resamples)
         self.items["clap"] = dict(zip(self.ours.names, values.tolist()))
         return measured

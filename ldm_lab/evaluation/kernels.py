@@ -1,7 +1,8 @@
-"""Kernel distances of feature clouds: KAD and KID. Unbiased at every number of sounds, where the Frechet distance is not.
+"""Kernel distances of feature clouds: KAD and KID. Unbiased at any number of sounds, unlike the Frechet distance.
 
-Both are the squared maximum mean discrepancy (Gretton et al. 2012, equation 3): the mean kernel value within each set, pairs
-of a row with itself left out, minus twice the mean across the sets. A little below zero is what equal clouds give.
+Both are the squared maximum mean discrepancy (Gretton et al. 2012, equation 3): the mean kernel value within each set,
+pairs of a row with itself left out, minus twice the mean across the sets. A little below zero is what equal clouds
+give.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def median_distance(features) -> float:
     middle = (len(squares) - 1) // 2
     median = float(np.sqrt(np.partition(squares, middle)[middle]))
     if median == 0.0:
-        raise OptionError("median distance: more than half of the sounds have the same features; look for copies or silence")
+        raise OptionError("median distance: more than half of the sounds have equal features; look for copies or silence")
     return median
 
 
@@ -60,8 +61,8 @@ def polynomial(dims: int, *, degree: int = 3, gamma: float | None = None, coef0:
 class KernelSums:
     """Sums of kernel values between files: xx (n, n), yy (m, m), xy (n, m), and how many rows each file has.
 
-    What a resample of files needs: `mmd2` of files counted several times costs no new kernel value. A row is never paired
-    with itself or its own copy.
+    What a resample of files needs: `mmd2` of files counted several times costs no new kernel value. A row is never
+    paired with itself or its own copy.
     """
 
     xx: np.ndarray
@@ -73,14 +74,14 @@ class KernelSums:
     @classmethod
     def of(cls, x, y, kernel: Kernel, *, rows_x: Sequence[int] | None = None,
            rows_y: Sequence[int] | None = None) -> KernelSums:
-        """Of feature rows x (N, D) and y (M, D), which belong to files in order, `rows_x[i]` of them to file i (1 each)."""
+        """Of feature rows x (N, D) and y (M, D); the first `rows_x[0]` of x belong to one file, and so on (default: 1)."""
         x, y = clouds(x, y)
         counts = [np.ones(len(rows), int) if given is None else np.asarray(given, int)
                   for rows, given in ((x, rows_x), (y, rows_y))]
         if counts[0].sum() != len(x) or counts[1].sum() != len(y) or min(map(len, (x, y))) < 2:
-            raise OptionError(f"kernel distance: got {len(x)} and {len(y)} rows, expected at least 2 each and one file for each row")
-        return cls(_sums(x, x, kernel, counts[0], counts[0], same=True), _sums(y, y, kernel, counts[1], counts[1], same=True),
-                   _sums(x, y, kernel, *counts), *counts)
+            raise OptionError(f"kernel distance: got {len(x)} and {len(y)} rows, expected at least 2 each, in files")
+        within = [_sums(rows, rows, kernel, own, own, same=True) for rows, own in zip((x, y), counts)]
+        return cls(*within, _sums(x, y, kernel, *counts), *counts)
 
     def mmd2(self, times_x: np.ndarray | None = None, times_y: np.ndarray | None = None) -> float:
         """Unbiased squared maximum mean discrepancy with file i of x taken `times_x[i]` times (once if omitted)."""
@@ -90,7 +91,8 @@ class KernelSums:
         return float(_within(self.xx, self.rows_x, times_x) + _within(self.yy, self.rows_y, times_y) - 2.0 * across)
 
 
-def _sums(x: np.ndarray, y: np.ndarray, kernel: Kernel, rows_x: np.ndarray, rows_y: np.ndarray, *, same: bool = False) -> np.ndarray:
+def _sums(x: np.ndarray, y: np.ndarray, kernel: Kernel, rows_x: np.ndarray, rows_y: np.ndarray, *,
+          same: bool = False) -> np.ndarray:
     """(files of x, files of y) sums of kernel values, block by block; `same`: without a row's value with itself."""
     starts_x, starts_y = (np.concatenate([[0], np.cumsum(rows)[:-1]]) for rows in (rows_x, rows_y))
     by_row = np.empty((len(x), len(rows_y)))
@@ -114,9 +116,9 @@ def _within(sums: np.ndarray, rows: np.ndarray, times: np.ndarray) -> float:
 def kernel_audio_distance(reference, generated, *, bandwidth: float | None = None, scale: float = KAD_SCALE) -> float:
     """KAD: 100 times the unbiased squared MMD with a Gaussian kernel of features (N, D) and (M, D); smaller is nearer.
 
-    Chung et al. 2025. `bandwidth`: the median distance within the *reference*, so that two models are measured with one kernel
-    (kadtk 1.1 takes that of the evaluated set: pass ``bandwidth=median_distance(generated)`` for its numbers). No assumption of
-    Gaussian features, no bias in N: the measure to trust below a thousand sounds.
+    Chung et al. 2025. `bandwidth`: the median distance within the *reference*, so that two models are measured with
+    one kernel (kadtk 1.1 takes that of the evaluated set: pass ``bandwidth=median_distance(generated)`` for its
+    numbers). No assumption of Gaussian features, no bias in N: the measure to trust below a thousand sounds.
     """
     reference, generated = clouds(reference, generated)
     kernel = gaussian(median_distance(reference) if bandwidth is None else bandwidth)
@@ -133,9 +135,10 @@ def kernel_inception_distance(reference, generated, *, subsets: int = 100, subse
     reference, generated = clouds(reference, generated)
     fewest = min(len(reference), len(generated))
     if not 2 <= subset_size <= fewest:
-        raise OptionError(f"subset_size: got {subset_size} for {len(generated)} and {len(reference)} sounds, expected 2 to {fewest}; "
-                          "measure more sounds or name a smaller subset (figures of different subset sizes are comparable)")
-    random, kernel = np.random.RandomState(seed), polynomial(reference.shape[1], degree=degree, gamma=gamma, coef0=coef0)
+        raise OptionError(f"subset_size: got {subset_size} for {len(generated)} and {len(reference)} sounds, expected 2 to "
+                          f"{fewest}; measure more sounds or name a smaller subset (KID has no bias in its size)")
+    random = np.random.RandomState(seed)
+    kernel = polynomial(reference.shape[1], degree=degree, gamma=gamma, coef0=coef0)
     values = np.empty(subsets)
     for i in range(subsets):
         x = generated[random.choice(len(generated), subset_size, replace=False)]

@@ -13,6 +13,7 @@ from ldm_lab.evaluation.classes import SPLITS, inception_score, kl_divergence
 from ldm_lab.evaluation.distances import frechet_distance, frechet_infinity
 from ldm_lab.evaluation.kernels import (
     KAD_SCALE,
+    Kernel,
     KernelSums,
     gaussian,
     kernel_inception_distance,
@@ -42,8 +43,8 @@ class Measured:
     doubts: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
-        return {"metric": self.metric, "backbone": self.backbone, **self.figure.as_dict(), "n_reference": self.n_reference,
-                "better": METRICS[self.metric].better, "facts": self.facts}
+        return {"metric": self.metric, "backbone": self.backbone, **self.figure.as_dict(),
+                "n_reference": self.n_reference, "better": METRICS[self.metric].better, "facts": self.facts}
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,15 @@ class Pairing:
         return self.reference.rows[0].shape[1]
 
     def interval(self, value: float, statistic: Callable, *, resamples: int) -> Figure:
-        """Of a distance between sets: whole files are drawn, pairs together; the bias of drawing them twice is taken off."""
+        """Of a distance between sets: whole files are drawn, pairs together; the bias of drawing them twice is taken
+        off.
+        """
         return statistics.two_samples(value, statistic, len(self.generated), len(self.reference), seed=self.seed,
                                       paired=self.paired, resamples=self.resamples or resamples, recentre=True)
+
+    def kernel_sums(self, kernel: Kernel) -> KernelSums:
+        return KernelSums.of(self.generated.features(), self.reference.features(), kernel, rows_x=self.generated.counts,
+                             rows_y=self.reference.counts)
 
     def measured(self, metric: str, figure: Figure, *doubts: str, **facts) -> Measured:
         return Measured(metric, self.backbone, figure, len(self.reference), facts, doubts)
@@ -93,38 +100,42 @@ def fd(pairing: Pairing) -> Measured:
     fewest = min(ours.counts.sum(), theirs.counts.sum())
     doubts = []
     if fewest < 4 * dims:
-        doubts.append(f"fd ({pairing.backbone}): {fewest} rows for {dims} features; its upward bias is large below {4 * dims}, so compare "
-                      "only with figures of the same numbers of sounds, and read kad first")
+        doubts.append(f"fd ({pairing.backbone}): {fewest} rows for {dims} features; its upward bias is large below "
+                      f"{4 * dims}, so compare only figures of equal numbers of sounds, and read kad first")
     figure = pairing.interval(value, distance, resamples=SET_RESAMPLES if dims <= WIDE else WIDE_RESAMPLES)
     within = [frechet_distance(theirs.features(i), theirs.features(j), allow_singular=True)
               for i, j in halves(len(theirs), pairing.seed)[: HALVINGS if dims <= WIDE else 3] if len(theirs) > 3]
     facts = {"floor": _floor(within, len(theirs) // 2)} if within else {}
-    return pairing.measured("fd", figure, *doubts, rows=[int(ours.counts.sum()), int(theirs.counts.sum())], features=dims, **facts)
+    facts |= {"rows": [int(ours.counts.sum()), int(theirs.counts.sum())], "features": dims}
+    return pairing.measured("fd", figure, *doubts, **facts)
 
 
 def fd_infinity(pairing: Pairing) -> Measured:
     """Frechet distance extrapolated to infinitely many sounds."""
     ours, theirs = pairing.generated, pairing.reference
     full = frechet_infinity(ours.features(), theirs.features(), seed=pairing.seed)
-    again = lambda i, j: frechet_infinity(ours.features(i), theirs.features(j), points=5, draws=1, seed=pairing.seed).value
+    once = {"points": 5, "draws": 1, "seed": pairing.seed}
+    again = lambda i, j: frechet_infinity(ours.features(i), theirs.features(j), **once).value
     figure = pairing.interval(full.value, again, resamples=SET_RESAMPLES // 2)
-    doubts = [f"fd_inf ({pairing.backbone}): the extrapolation is not a line (r2 = {full.r2:.3f}); distrust it"] if full.r2 < 0.9 else []
-    return pairing.measured("fd_inf", figure, *doubts, r2=full.r2, shares=list(full.shares), distances=list(full.distances))
+    bent = full.r2 < 0.9
+    doubts = [f"fd_inf ({pairing.backbone}): r2 = {full.r2:.3f}, the extrapolation is not a line; distrust it"] if bent else []
+    points = {"shares": list(full.shares), "distances": list(full.distances)}
+    return pairing.measured("fd_inf", figure, *doubts, r2=full.r2, **points)
 
 
 def kad(pairing: Pairing) -> Measured:
     """Kernel audio distance; bandwidth = median distance within the reference, kept for all resamples."""
     ours, theirs = pairing.generated, pairing.reference
     bandwidth = median_distance(theirs.features())
-    sums = KernelSums.of(ours.features(), theirs.features(), gaussian(bandwidth), rows_x=ours.counts, rows_y=theirs.counts)
+    sums = pairing.kernel_sums(gaussian(bandwidth))
     figure = pairing.interval(KAD_SCALE * sums.mmd2(), _resampled(sums, KAD_SCALE), resamples=5 * SET_RESAMPLES)
     doubts, fewest = [], min(len(ours), len(theirs))
     if fewest < 50:
         doubts.append(f"kad ({pairing.backbone}): {fewest} sounds; below about 50 its interval is wide, measure more")
     within = []
     for i, j in halves(len(theirs), pairing.seed) if len(theirs) > 3 else []:
-        part = KernelSums(sums.yy[np.ix_(i, i)], sums.yy[np.ix_(j, j)], sums.yy[np.ix_(i, j)], theirs.counts[i], theirs.counts[j])
-        within.append(KAD_SCALE * part.mmd2())
+        blocks = [sums.yy[np.ix_(a, b)] for a, b in ((i, i), (j, j), (i, j))]
+        within.append(KAD_SCALE * KernelSums(*blocks, theirs.counts[i], theirs.counts[j]).mmd2())
     facts = {"floor": _floor(within, len(theirs) // 2)} if within else {}
     return pairing.measured("kad", figure, *doubts, bandwidth=bandwidth, scale=KAD_SCALE, **facts)
 
@@ -141,10 +152,10 @@ def kid(pairing: Pairing) -> Measured:
     fewest = int(min(ours.counts.sum(), theirs.counts.sum()))
     size = min(KID_SUBSET, fewest)
     mean, std = kernel_inception_distance(theirs.features(), ours.features(), subset_size=size)
-    sums = KernelSums.of(ours.features(), theirs.features(), polynomial(pairing.dims), rows_x=ours.counts, rows_y=theirs.counts)
+    sums = pairing.kernel_sums(polynomial(pairing.dims))
     figure = pairing.interval(mean, _resampled(sums, 1.0), resamples=5 * SET_RESAMPLES)
-    doubts = [f"kid ({pairing.backbone}): subsets of {size} instead of {KID_SUBSET}; measure {KID_SUBSET - size} more sounds "
-              "for the published setting"] if size < KID_SUBSET else []
+    doubts = [f"kid ({pairing.backbone}): subsets of {size} instead of {KID_SUBSET}; measure {KID_SUBSET - size} more "
+              "sounds for the published setting"] if size < KID_SUBSET else []
     return pairing.measured("kid", figure, *doubts, subsets=100, subset_size=size, std=std)
 
 
@@ -156,8 +167,8 @@ def inception(pairing: Pairing) -> Measured:
     facts = {"std": score.std, "splits": SPLITS}
     if len(theirs) >= SPLITS:
         facts["reference"] = inception_score(theirs.logits).mean
-    doubts = [f"is ({pairing.backbone}): {len(ours)} sounds in {SPLITS} parts; the score grows with the number of sounds up to "
-              "several thousand: compare only equal numbers"] if len(ours) < 1000 else []
+    doubts = [f"is ({pairing.backbone}): {len(ours)} sounds in {SPLITS} parts; the score grows with the number of sounds "
+              "up to several thousand: compare only equal numbers"] if len(ours) < 1000 else []
     return pairing.measured("is", figure, *doubts, **facts)
 
 
@@ -170,7 +181,8 @@ def kl(activation: str) -> Callable[[Pairing], tuple[Measured, np.ndarray]]:
         name = "kl" if activation == "softmax" else "kl_sigmoid"
         strangers = Rng(pairing.seed).numpy("strangers").permutation(len(values))
         floor = kl_divergence(pairing.reference.logits, pairing.generated.logits[strangers], activation=activation)
-        return pairing.measured(name, figure, shuffled=float(floor.mean()), direction="KL(reference || generated)"), values
+        facts = {"shuffled": float(floor.mean()), "direction": "KL(reference || generated)"}
+        return pairing.measured(name, figure, **facts), values
 
     return measure
 
@@ -204,7 +216,9 @@ METRICS: dict[str, Metric] = {
     "clap":       Metric("CLAP score", "prompts", "higher"),
 }  # fmt: skip
 ALIASES = {"fad": "fd", "fad_inf": "fd_inf", "isc": "is", "clap_score": "clap", "kl_softmax": "kl"}
-OF_SETS: dict[str, Callable[[Pairing], Measured]] = {"fd": fd, "fd_inf": fd_infinity, "kad": kad, "kid": kid, "is": inception}
+OF_SETS: dict[str, Callable[[Pairing], Measured]] = {
+    "fd": fd, "fd_inf": fd_infinity, "kad": kad, "kid": kid, "is": inception,
+}  # fmt: skip
 OF_PAIRS = {"kl": kl("softmax"), "kl_sigmoid": kl("sigmoid")}
 
 

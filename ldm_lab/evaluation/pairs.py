@@ -1,4 +1,5 @@
-"""Measures of sounds that belong together: a reference and what was made of it, or a prompt and what was made for it."""
+"""Measures of sounds that belong together: a reference and what was made of it, or a prompt and what was made for it.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +28,11 @@ SHORTER = 0.9  # pairs whose lengths differ more than this are named
 
 def compare_sounds(generated: SoundSet, reference: SoundSet, metrics: Sequence[str], *, sample_rate: int, seed: int,
                    resamples: int | None = None, progress: bool = True) -> tuple[list[Measured], dict[str, np.ndarray]]:
-    """LSD, PSNR and SSIM of pairs by name, at `sample_rate`, one pair in memory at a time; figures and the value of each pair.
+    """LSD, PSNR and SSIM of pairs by name, at `sample_rate`, one pair in memory at a time; figures and the value of
+    each pair.
 
-    The longer sound of a pair is cut. Pairs with a silent sound have no `lsd_offset`, and pairs with equal pictures no PSNR.
+    The longer sound of a pair is cut. Pairs with a silent sound have no `lsd_offset`, and pairs with equal pictures no
+    PSNR.
     """
     ours = {sound.name: sound for sound in generated.sounds}
     values: dict[str, list[float]] = {name: [] for name in metrics}
@@ -57,7 +60,8 @@ def compare_sounds(generated: SoundSet, reference: SoundSet, metrics: Sequence[s
         if not np.isfinite(usable).any():
             raise OptionError(f"{name}: no pair has a value (equal or silent sounds only); leave this metric out")
         figure = statistics.mean(usable, seed=seed, resamples=resamples)
-        facts = {"sample_rate": sample_rate, "median": float(np.nanmedian(usable)), "left_out": int(np.isnan(usable).sum())}
+        facts = {"sample_rate": sample_rate, "median": float(np.nanmedian(usable)),
+                 "left_out": int(np.isnan(usable).sum())}
         figures.append(Measured(name, "sound", figure, len(reference), facts, tuple(doubts)))
     return figures, arrays
 
@@ -67,12 +71,15 @@ def _one_pair(reference: Tensor, estimate: Tensor, metrics: Sequence[str], sampl
     length = min(reference.shape[1], estimate.shape[1])
     found: dict[str, float] = {}
     if "lsd" in metrics:
-        found["lsd"] = log_spectral_distance(reference[:, :length], estimate[:, :length], sample_rate=sample_rate).item()
+        cut = reference[:, :length], estimate[:, :length]
+        found["lsd"] = log_spectral_distance(*cut, sample_rate=sample_rate).item()
     if "lsd_offset" in metrics:
         late = LATE_FRAMES * (sample_rate // 100)
-        audible = all(bool((wav - wav.mean()).abs().max() >= SILENT_PEAK) for wav in (reference, estimate[:, late:]) if wav.numel())
-        found["lsd_offset"] = (log_spectral_distance(*level(reference, estimate, drop=late), sample_rate=sample_rate).item()
-                               if audible else float("nan"))
+        heard = [wav for wav in (reference, estimate[:, late:]) if wav.numel()]
+        found["lsd_offset"] = float("nan")
+        if all((wav - wav.mean()).abs().max() >= SILENT_PEAK for wav in heard):
+            pair = level(reference, estimate, drop=late)
+            found["lsd_offset"] = log_spectral_distance(*pair, sample_rate=sample_rate).item()
     if {"psnr", "ssim"} & set(metrics):
         pictures = [mel_picture(wav, sample_rate=sample_rate) for wav in (estimate, reference)]
         frames = min(picture.shape[1] for picture in pictures)
@@ -83,10 +90,11 @@ def _one_pair(reference: Tensor, estimate: Tensor, metrics: Sequence[str], sampl
 
 
 def read_prompts(source: str | os.PathLike | Mapping[str, str], names: Sequence[str]) -> list[str]:
-    """The prompt of each sound in `names`, from {name: prompt} or a CSV file with the columns file (or name) and prompt.
+    """The prompt of each sound in `names`, from {name: prompt} or a CSV file with the columns file (or name) and
+    prompt.
 
-    File names count without their ending. Raises PromptError for a file that is something else, sounds without a prompt, or two
-    prompts for one sound.
+    File names count without their ending. Raises PromptError for a file that is something else, sounds without a
+    prompt, or two prompts for one sound.
     """
     if isinstance(source, Mapping):
         rows = list(source.items())

@@ -1,4 +1,4 @@
-"""A folder of sounds to be measured: which files there are, whether each is fit to be measured, and what a listener hears in them."""
+"""A folder of sounds: which files there are, whether each is fit to be measured, and what a listener hears in them."""
 
 from __future__ import annotations
 
@@ -80,14 +80,14 @@ def few(names: Sequence[str], count: int = 5) -> str:
 def open_folder(folder: str | os.PathLike, *, skip_broken: bool = False, progress: bool = True) -> SoundSet:
     """Read every sound file of `folder` (not of folders in it) once, sorted by name.
 
-    Raises AudioInputError if the folder holds no sounds, if two files have one name, if all sounds are silent, or if files
-    cannot be read, are empty or hold NaN: all of them are named, or left out and reported with `skip_broken`.
+    Raises AudioInputError if the folder holds no sounds, if two files have one name, if all sounds are silent, or if
+    files cannot be read, are empty or hold NaN: all of them are named, or left out and reported with `skip_broken`.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise AudioInputError(f"{folder}: not a folder; name the folder that holds the sound files")
-    paths = sorted((path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith(".")),
-                   key=lambda path: path.stem)
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and not path.name.startswith(".")]
+    paths.sort(key=lambda path: path.stem)
     if not paths:
         inside = sorted({path.parent.name for path in folder.glob("*/*") if path.suffix.lower() in ENDINGS})
         hint = f"; there are some in {few(inside)}" if inside else ""
@@ -105,7 +105,7 @@ def open_folder(folder: str | os.PathLike, *, skip_broken: bool = False, progres
     if broken and not (skip_broken and sounds):
         told = "; ".join(f"{name}: {why}" for name, why in list(broken.items())[:5])
         raise AudioInputError(f"{folder}: {len(broken)} of {len(paths)} files cannot be measured: {told}"
-                              f"{' ...' if len(broken) > 5 else ''}; repair or remove them, or leave them out with skip_broken")
+                              f"{' ...' if len(broken) > 5 else ''}; repair or remove them, or use skip_broken")
     if all(sound.peak < SILENT_PEAK for sound in sounds):
         raise AudioInputError(f"{folder}: every sound is silent (peak below {SILENT_PEAK:g}); there is nothing to measure")
     return SoundSet(folder, tuple(sounds), broken)
@@ -114,7 +114,8 @@ def open_folder(folder: str | os.PathLike, *, skip_broken: bool = False, progres
 def _read(path: Path) -> Sound:
     wav = load(path)
     loudness = wav.abs()
-    return Sound(path, sha256(path), wav.shape[1] / 16000, float(loudness.max()), float((loudness >= 0.999).float().mean()))
+    clipped = float((loudness >= 0.999).float().mean())
+    return Sound(path, sha256(path), wav.shape[1] / 16000, float(loudness.max()), clipped)
 
 
 def pair(generated: SoundSet, reference: SoundSet) -> tuple[list[str], list[str]]:
@@ -124,7 +125,8 @@ def pair(generated: SoundSet, reference: SoundSet) -> tuple[list[str], list[str]
 
 
 def doubts(sounds: SoundSet, words: str) -> list[str]:
-    """What a reader of the figures should know of these sounds: silent, clipped, doubled and left-out files, by name."""
+    """What a reader of the figures should know of these sounds: silent, clipped, doubled and left-out files, by name.
+    """
     found = []
     for which, names in (
         ("silent (a listener may like silence)", [s.name for s in sounds.sounds if s.peak < SILENT_PEAK]),
@@ -163,8 +165,9 @@ class Heard:
 def listen(sounds: SoundSet, backbone: Backbone, *, batch: int = 16, cache: bool = True, progress: bool = True) -> Heard:
     """Features of every sound by `backbone`, at its sample rate, in batches of equal length.
 
-    Features are kept in the user's cache folder under the SHA-256 of the sound's bytes and the listener's fingerprint, so that a
-    file that changes is heard anew whatever its name. Raises AudioInputError if a sound gives features that are not finite.
+    Features are kept in the user's cache folder under the SHA-256 of the sound's bytes and the listener's fingerprint,
+    so that a file that changes is heard anew whatever its name. Raises AudioInputError if a sound gives features that
+    are not finite.
     """
     found: dict[str, dict[str, Tensor]] = {}
     folder = cache_folder() / "features" / f"{backbone.name}-{backbone.fingerprint}-{CACHE_FORMAT}"
@@ -176,12 +179,14 @@ def listen(sounds: SoundSet, backbone: Backbone, *, batch: int = 16, cache: bool
             missing.setdefault(sound.digest, sound)
         else:
             found[sound.digest] = kept
-    for part, wav in _batches(list(missing.values()), backbone.sample_rate, batch, f"{backbone.name} hears {sounds.folder.name}", progress):
+    words = f"{backbone.name} hears {sounds.folder.name}"
+    for part, wav in _batches(list(missing.values()), backbone.sample_rate, batch, words, progress):
         heard = backbone.features(wav)
         for number, sound in enumerate(part):
-            values = {key: value.chunk(len(part))[number].float().cpu().clone() for key, value in heard.items() if value is not None}
+            values = {key: value.chunk(len(part))[number].float().cpu().clone()
+                      for key, value in heard.items() if value is not None}
             if not all(torch.isfinite(value).all() for value in values.values()):
-                raise AudioInputError(f"{sound.path}: {backbone.name} gives features that are NaN or infinite; look at this file")
+                raise AudioInputError(f"{sound.path}: {backbone.name} gives NaN or infinite features; look at this file")
             found[sound.digest] = values
             if cache:
                 place(sound).parent.mkdir(parents=True, exist_ok=True)
@@ -202,7 +207,8 @@ def _kept(path: Path) -> dict[str, Tensor] | None:
         return None
 
 
-def _batches(sounds: list[Sound], sample_rate: int, batch: int, words: str, progress: bool) -> Iterator[tuple[list[Sound], Tensor]]:
+def _batches(sounds: list[Sound], sample_rate: int, batch: int, words: str,
+             progress: bool) -> Iterator[tuple[list[Sound], Tensor]]:
     """Sounds of one length together, at most `batch` of them: no sound is padded for the sake of another."""
     if batch < 1:
         raise OptionError(f"batch: got {batch}, expected at least 1")

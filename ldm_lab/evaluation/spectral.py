@@ -81,14 +81,14 @@ def log_spectral_distance(reference: Tensor, estimate: Tensor, *, sample_rate: i
 def level(reference: Tensor, estimate: Tensor, *, drop: int = 0) -> tuple[Tensor, Tensor]:
     """Two waveforms (B, N) and (B, M) as audioldm_eval compares them, ready for `log_spectral_distance`.
 
-    The first `drop` samples of the estimate go (its HiFi-GAN was 7 frames = 7 * 160 samples late), then both lose their mean,
-    are scaled to peak 1, and the longer is cut. Raises OptionError if nothing is left or a sound is silent.
+    The first `drop` samples of the estimate go (its HiFi-GAN was 7 frames = 7 * 160 samples late), then both lose their
+    mean, are scaled to peak 1, and the longer is cut. Raises OptionError if nothing is left or a sound is silent.
     """
     check_shape(reference, "b n"), check_shape(estimate, "b n")
     estimate = estimate[:, drop:]
     length = min(reference.shape[1], estimate.shape[1])
     if length == 0:
-        raise OptionError(f"got {reference.shape[1]} samples against {estimate.shape[1]} after dropping {drop}, expected some of each")
+        raise OptionError(f"got {reference.shape[1]} and, after dropping {drop}, {estimate.shape[1]} samples, expected some")
     centred = [wav - wav.mean(dim=1, keepdim=True) for wav in (reference, estimate)]
     peaks = [wav.abs().amax(dim=1, keepdim=True) for wav in centred]
     if min(float(peak.min()) for peak in peaks) == 0.0:
@@ -99,8 +99,9 @@ def level(reference: Tensor, estimate: Tensor, *, drop: int = 0) -> tuple[Tensor
 def mel_picture(wav: Tensor, *, sample_rate: int = 16000) -> Tensor:
     """wav (B, N) -> (B, T, 64) in [0, 1]: the log-mel picture of audioldm_eval, on which it takes PSNR and SSIM.
 
-    Hann window of 32 ms with a hop of 10 ms, centred, magnitude, 64 Slaney bands from 50 to 8000 Hz (14000 at 32 kHz), then
-    20 log10 in dB relative to 20 dB over a range of 100 dB, clipped (after SpecVQGAN). The mean of the sound is taken off first.
+    Hann window of 32 ms with a hop of 10 ms, centred, magnitude, 64 Slaney bands from 50 to 8000 Hz (14000 at 32 kHz),
+    then 20 log10 in dB relative to 20 dB over a range of 100 dB, clipped (after SpecVQGAN). The mean of the sound is
+    taken off first.
     """
     check_shape(wav, "b n")
     n_fft, hop = sample_rate * 32 // 1000, sample_rate // 100
@@ -116,7 +117,7 @@ def mel_picture(wav: Tensor, *, sample_rate: int = 16000) -> Tensor:
 
 
 def psnr(a: Tensor, b: Tensor, *, data_range: float = 1.0) -> Tensor:
-    """(B,) peak signal-to-noise ratio in dB of two pictures (B, T, M): 10 log10(range^2 / mean squared error); inf if equal."""
+    """(B,) peak signal-to-noise ratio of pictures (B, T, M): 10 log10(range^2 / mean squared error) dB; inf if equal."""
     _pair(a, b, "b t m")
     return 10.0 * torch.log10(data_range**2 / (a - b).square().mean(dim=(1, 2)))
 
@@ -124,12 +125,13 @@ def psnr(a: Tensor, b: Tensor, *, data_range: float = 1.0) -> Tensor:
 def ssim(a: Tensor, b: Tensor, *, data_range: float | None = None, window: int = 7) -> Tensor:
     """(B,) mean structural similarity of two pictures (B, T, M), 1 = equal (Wang et al. 2004, equation 13).
 
-    Local means and sample covariances over `window` x `window` pixels, K1 = 0.01, K2 = 0.03, windows inside the picture only, as
-    scikit-image computes it; `data_range` defaults to what the two span together, as audioldm_eval has it. In double precision.
+    Local means and sample covariances over `window` x `window` pixels, K1 = 0.01, K2 = 0.03, windows inside the picture
+    only, as scikit-image computes it; `data_range` defaults to what the two span together, as audioldm_eval has it. In
+    double precision.
     """
     _pair(a, b, "b t m")
     if min(a.shape[1:]) < window:
-        raise OptionError(f"got pictures of {tuple(a.shape[1:])}, expected at least {window} x {window}; the sounds are too short")
+        raise OptionError(f"got pictures of {tuple(a.shape[1:])}, expected at least {window} x {window}: longer sounds")
     a, b = a.double(), b.double()
     span = data_range or torch.maximum(a.amax((1, 2)), b.amax((1, 2))) - torch.minimum(a.amin((1, 2)), b.amin((1, 2)))
     span = torch.as_tensor(span, dtype=a.dtype).expand(len(a))[:, None, None]

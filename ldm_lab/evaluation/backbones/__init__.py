@@ -29,7 +29,8 @@ class Backbone(Protocol):
     def features(self, wav: Tensor) -> dict[str, Tensor | None]:
         """wav (B, N) in [-1, 1] at `sample_rate`, any N -> "features" (R, D) and "logits" (R, K) or None, on the CPU.
 
-        R = B, or B * frames for listeners that hear frame by frame: the frames of the first sound, then of the second, ...
+        R = B, or B * frames for listeners that hear frame by frame: the frames of the first sound, then of the second,
+        ...
         """
         ...
 
@@ -38,16 +39,17 @@ def load_backbone(name: str = "judge", *, weights: str | os.PathLike | None = No
                   device: str | torch.device | None = None) -> Backbone:
     """The listener called `name`, ready on `device` (the CPU if omitted).
 
-    judge: the classifier shipped with this project (14 kinds of sound, 64 features). clap: the CLAP of `model` (a name, a folder
-    or a loaded AudioLDM). cnn14, cnn14-32k: PANNs, the listener of published FD, IS and KL. vggish: that of published FAD.
-    cdpam, cdpam-content: from the package of that name. `weights`: a file for cnn14, vggish and cdpam; "download" fetches the
-    published one into the cache folder. Raises OptionError for an unknown name, CheckpointError for weights that are missing
-    or do not fit, with where to get them.
+    judge: the classifier shipped with this project (14 kinds of sound, 64 features). clap: the CLAP of `model` (a
+    name, a folder or a loaded AudioLDM). cnn14, cnn14-32k: PANNs, the listener of published FD, IS and KL. vggish:
+    that of published FAD. cdpam, cdpam-content: from the package of that name. `weights`: a file for cnn14, vggish and
+    cdpam; "download" fetches the published one into the cache folder. Raises OptionError for an unknown name,
+    CheckpointError for weights that are missing or do not fit, with where to get them.
     """
     if name not in BACKBONES:
         raise OptionError(unknown("backbone", name, BACKBONES))
     if name in OURS and weights is not None:
-        raise OptionError(f"weights: backbone {name!r} has its own; leave weights out, or choose {', '.join(set(BACKBONES) - OURS)}")
+        others = ", ".join(other for other in BACKBONES if other not in OURS)
+        raise OptionError(f"weights: backbone {name!r} has its own; leave weights out, or choose {others}")
     device = torch.device("cpu" if device is None else device)
     return BACKBONES[name](weights, model, device)
 

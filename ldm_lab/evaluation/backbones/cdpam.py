@@ -1,7 +1,8 @@
 """CDPAM (Manocha et al. 2021, arXiv 2102.05109): a listener trained on people's judgements of small differences.
 
-Its package `cdpam` (MIT) carries the weights, so that nothing needs to be downloaded apart from it. Each second of sound is
-heard on its own, as fadtk does it, in one of two halves: the acoustic one (recording conditions) or the content one.
+Its package `cdpam` (MIT) carries the weights, so that nothing needs to be downloaded apart from it. Each second of
+sound is heard on its own, as fadtk does it, in one of two halves: the acoustic one (recording conditions) or the
+content one.
 """
 
 from __future__ import annotations
@@ -70,11 +71,12 @@ class CdpamBackbone:
 
 def load_cdpam(weights: str | os.PathLike | None = None, *, part: str = "acoustic",
                device: torch.device | str = "cpu") -> CdpamBackbone:
-    """CDPAM from the installed package `cdpam`, or from `weights`: its .pth file or a safetensors copy of its encoder."""
+    """CDPAM from the installed package `cdpam`, or from `weights`: its .pth file or a safetensors copy of its encoder.
+    """
     path = _package_file() if weights is None else Path(weights)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; pip install --no-deps cdpam brings it (106 MB, MIT)")
-    if sha256(path) == SHA256:  # an old format that only runs code can read: read it if it is the known file, byte by byte
+    if sha256(path) == SHA256:  # an old pickle, read as such because it is the known file, byte by byte
         tensors = torch.load(path, map_location="cpu", weights_only=False)["state"]
     else:
         tensors = read_weights(path, key="state")

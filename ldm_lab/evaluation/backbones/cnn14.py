@@ -1,7 +1,7 @@
 """Cnn14 of PANNs (Kong et al. 2020, arXiv 1912.10211, table 1): the listener of published FD, IS and KL.
 
-Twelve 3x3 convolutions in six blocks on a log-mel picture, then mean plus maximum over time. Names of layers are those of the
-published files, so that these load as they are.
+Twelve 3x3 convolutions in six blocks on a log-mel picture, then mean plus maximum over time. Names of layers are those
+of the published files, so that these load as they are.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ FRONT_ENDS = {  # sample rate: log-mel front end
     32000: MelConfig(sample_rate=32000, n_fft=1024, hop_length=320, n_mels=64, fmin=50.0, fmax=14000.0),
 }
 FILES = {
-    16000: Published("Cnn14_16k_mAP=0.438.pth", "https://zenodo.org/record/3987831/files/Cnn14_16k_mAP%3D0.438.pth", licence="CC BY 4.0"),
-    32000: Published("Cnn14_mAP=0.431.pth", "https://zenodo.org/record/3576403/files/Cnn14_mAP%3D0.431.pth", licence="CC BY 4.0"),
+    16000: Published("Cnn14_16k_mAP=0.438.pth", "https://zenodo.org/record/3987831/files/Cnn14_16k_mAP%3D0.438.pth"),
+    32000: Published("Cnn14_mAP=0.431.pth", "https://zenodo.org/record/3576403/files/Cnn14_mAP%3D0.431.pth"),
 }
 LEAST_SECONDS = 2.0  # audioldm_eval continues shorter sounds with silence up to here; the network itself needs 0.32 s
 # Constant matrices that the published files carry: Fourier and mel. Ours are computed.
@@ -50,9 +50,11 @@ class Block(nn.Module):
 
 
 class Cnn14(nn.Module):
-    """``cnn14(wav) -> (embedding (B, 2048), logits (B, 527))``; `widths` and `classes` are for small copies in tests."""
+    """``cnn14(wav) -> (embedding (B, 2048), logits (B, 527))``; `widths` and `classes` are for small copies in tests.
+    """
 
-    def __init__(self, config: MelConfig = FRONT_ENDS[16000], *, widths: tuple[int, ...] = WIDTHS, classes: int = CLASSES) -> None:
+    def __init__(self, config: MelConfig = FRONT_ENDS[16000], *, widths: tuple[int, ...] = WIDTHS,
+                 classes: int = CLASSES) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("window", torch.hann_window(config.n_fft), persistent=False)
@@ -109,8 +111,9 @@ def load_cnn14(weights: str | os.PathLike | None = None, *, sample_rate: int = 1
     path = FILES[sample_rate].find(weights)
     network = Cnn14(FRONT_ENDS[sample_rate])
     tensors = read_weights(path, key="model")
-    matrix = tensors.get(MEL_MATRIX)
-    if matrix is not None and (matrix.shape != network.filterbank.shape or not torch.allclose(matrix, network.filterbank, atol=1e-5)):
-        raise CheckpointError(f"{path}: its mel matrix is not that of {sample_rate} Hz; the file for it is {FILES[sample_rate].file}")
+    bank, matrix = network.filterbank, tensors.get(MEL_MATRIX)
+    if matrix is not None and (matrix.shape != bank.shape or not torch.allclose(matrix, bank, atol=1e-5)):
+        raise CheckpointError(f"{path}: its mel matrix is not that of {sample_rate} Hz; the file for it is "
+                              f"{FILES[sample_rate].file}")
     fill(network, {name: value for name, value in tensors.items() if name not in CONSTANTS}, path)
     return Cnn14Backbone(network, device=device)

@@ -1,12 +1,11 @@
 """VGGish (Hershey et al. 2017, arXiv 1609.09430): the listener of published FAD, 128 numbers for each 0.96 s of sound.
 
-As audioldm_eval has it by default: no PCA and no quantisation afterwards, and the last ReLU taken away. Names of layers are
-those of the published PyTorch file.
+As audioldm_eval has it by default: no PCA and no quantisation afterwards, and the last ReLU taken away. Names of
+layers are those of the published PyTorch file.
 """
 
 from __future__ import annotations
 
-import math
 import os
 
 import torch
@@ -22,8 +21,8 @@ BANDS, FRAMES, FMIN, FMAX, OFFSET = 64, 96, 125.0, 7500.0, 0.01
 LEAST_SECONDS = 2.0  # as audioldm_eval; one example needs 0.975 s
 LAYERS = (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool")
 RELEASE = "https://github.com/harritaylor/torchvggish/releases/download/v0.1"
-FILE = Published("vggish-10086976.pth", f"{RELEASE}/vggish-10086976.pth", sha256="10086976", licence="Apache-2.0")
-PCA_FILE = Published("vggish_pca_params-970ea276.pth", f"{RELEASE}/vggish_pca_params-970ea276.pth", sha256="970ea276", licence="Apache-2.0")
+FILE = Published("vggish-10086976.pth", f"{RELEASE}/vggish-10086976.pth", sha256="10086976")
+PCA_FILE = Published("vggish_pca_params-970ea276.pth", f"{RELEASE}/vggish_pca_params-970ea276.pth", sha256="970ea276")
 
 
 def htk_filterbank() -> Tensor:
@@ -65,8 +64,8 @@ class VGGish(nn.Module):
                 layers += [nn.Conv2d(channels, layer, 3, padding=1), nn.ReLU()]
                 channels = layer
         self.features = nn.Sequential(*layers)
-        dense = [nn.Linear(channels * 6 * 4, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 128)]
-        self.embeddings = nn.Sequential(*dense, *([nn.ReLU()] if relu else []))
+        self.embeddings = nn.Sequential(nn.Linear(channels * 6 * 4, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(),
+                                        nn.Linear(width, 128), *([nn.ReLU()] if relu else []))
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.features(x)  # (n, 512, 6, 4)
@@ -81,16 +80,18 @@ class VGGishBackbone:
 
     name, sample_rate = "vggish", SAMPLE_RATE
 
-    def __init__(self, network: VGGish, *, pca: tuple[Tensor, Tensor] | None = None, device: torch.device | str = "cpu") -> None:
+    def __init__(self, network: VGGish, *, pca: tuple[Tensor, Tensor] | None = None,
+                 device: torch.device | str = "cpu") -> None:
         self.network, self.device = network.to(device).eval(), torch.device(device)
         self.pca = pca
-        self.fingerprint = fingerprint(network, self.name, len(network.embeddings), LEAST_SECONDS, pca and [float(x.sum()) for x in pca])
+        whitened = pca and [float(x.double().sum()) for x in pca]
+        self.fingerprint = fingerprint(network, self.name, len(network.embeddings), LEAST_SECONDS, whitened)
 
     @torch.inference_mode()
     def features(self, wav: Tensor) -> dict[str, Tensor | None]:
         """wav (B, N) -> features (B * n, 128) with n = floor((N / 160 - 1.5) / 96) examples a sound."""
-        pictures = examples(at_least(wav, round(LEAST_SECONDS * SAMPLE_RATE)).to(self.device)).flatten(0, 1)  # (B n, 96, 64)
-        features = self.network(pictures[:, None]).cpu()
+        wav = at_least(wav, round(LEAST_SECONDS * SAMPLE_RATE)).to(self.device)
+        features = self.network(examples(wav).flatten(0, 1)[:, None]).cpu()  # of (B n, 1, 96, 64)
         return {"features": features if self.pca is None else quantise(features, *self.pca), "logits": None}
 
 
@@ -102,7 +103,9 @@ def quantise(features: Tensor, matrix: Tensor, mean: Tensor) -> Tensor:
 
 def load_vggish(weights: str | os.PathLike | None = None, *, relu: bool = False, pca: str | os.PathLike | bool = False,
                 device: torch.device | str = "cpu") -> VGGishBackbone:
-    """The published VGGish from `weights` (see `backbones.load_backbone`); `pca`: True or a file for the postprocessing."""
+    """The published VGGish from `weights` (see `backbones.load_backbone`); `pca`: True or a file for the
+    postprocessing.
+    """
     path = FILE.find(weights)
     network = VGGish(relu=relu)
     fill(network, read_weights(path), path)
@@ -110,6 +113,6 @@ def load_vggish(weights: str | os.PathLike | None = None, *, relu: bool = False,
         return VGGishBackbone(network, device=device)
     path = PCA_FILE.find(None if pca is True else pca)
     params = {name: torch.as_tensor(value).float() for name, value in read_weights(path).items()}
-    if not {"pca_eigen_vectors", "pca_means"} <= set(params) or not math.isclose(params["pca_eigen_vectors"].numel(), 128 * 128):
-        raise CheckpointError(f"{path}: expected pca_eigen_vectors (128, 128) and pca_means (128,); the file is {PCA_FILE.file}")
+    if {name: value.numel() for name, value in params.items()} != {"pca_eigen_vectors": 128 * 128, "pca_means": 128}:
+        raise CheckpointError(f"{path}: expected pca_eigen_vectors (128, 128) and pca_means (128,), as in {PCA_FILE.file}")
     return VGGishBackbone(network, pca=(params["pca_eigen_vectors"], params["pca_means"].flatten()), device=device)

@@ -25,27 +25,29 @@ class Published:
     file: str
     url: str
     sha256: str = ""
-    licence: str = ""
 
     def where(self) -> Path:
         return cache_folder() / "weights" / self.file
 
     def find(self, given: str | os.PathLike | None) -> Path:
-        """`given`, else the file in the cache folder; with "download" it is fetched there first. CheckpointError if missing."""
+        """`given`, else the file in the cache folder; with "download" it is fetched there first. CheckpointError if
+        missing.
+        """
         if given is not None and str(given) != DOWNLOAD:
             if not Path(given).is_file():
-                raise CheckpointError(f"{given}: no such file; expected {self.file} from {self.url}, or a safetensors copy of it")
+                raise CheckpointError(f"{given}: no such file; expected {self.file} from {self.url}, or a safetensors copy")
             return Path(given)
         place = self.where()
         if not place.is_file() and given is None:
-            raise CheckpointError(f"{self.file} is not here. Get it from {self.url} ({self.licence or 'see its page for the licence'}) "
-                                  f"and name it as weights, or put it at {place}; weights='download' does that")
+            raise CheckpointError(f"{self.file} is not here. Get it from {self.url} and name it as weights, or put it at "
+                                  f"{place}; weights='download' does that")
         if not place.is_file():
             place.parent.mkdir(parents=True, exist_ok=True)
             try:
                 torch.hub.download_url_to_file(self.url, str(place), hash_prefix=self.sha256 or None, progress=False)
             except (OSError, RuntimeError) as error:
-                raise CheckpointError(f"{self.url} could not be fetched ({error}); fetch it by other means and name the file") from error
+                raise CheckpointError(f"{self.url} could not be fetched ({error}); fetch it by other means and name the "
+                                      "file") from error
         if self.sha256 and not sha256(place).startswith(self.sha256):
             raise CheckpointError(f"{place}: its SHA-256 does not begin with {self.sha256}; delete it and fetch it again")
         return place
@@ -64,7 +66,8 @@ def read_weights(path: Path, *, key: str | None = None) -> dict[str, Tensor]:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises whatever the damaged bytes make its reader raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path}: not a readable file of weights ({reason[:120]}); fetch it again, or convert it to safetensors") from error
+        raise CheckpointError(f"{path}: not a readable file of weights ({reason[:120]}); fetch it again, or convert it to "
+                              "safetensors") from error
     state = state.get(key, state) if isinstance(state, Mapping) and key else state
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
         raise CheckpointError(f"{path}: expected a dictionary of tensors{f' (or one under {key!r})' if key else ''}")
