@@ -1,8 +1,8 @@
 """Trajectories: how many calls of the denoiser does each solver need to end where very many small steps end?
 
-Without fresh noise every sampler approximates one curve, the probability-flow ODE from a given noise. DDIM with 1000 steps
-stands for that curve; from the same prompts and the same noise every other solver is judged by how far from its end it
-ends: in the latent, and in what the judge hears.
+Without fresh noise every sampler approximates one curve, the probability-flow ODE from a given noise. DDIM with 1000
+steps stands for that curve; from the same prompts and the same noise every other solver is judged by how far from its
+end it ends: in the latent, and in what the judge hears.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class Solver(NamedTuple):
 
 @dataclass(frozen=True)
 class Settings:
-    """count: prompts. reference, baseline, ddim: DDIM's steps, on the trailing grid, which starts at the noisiest level and
-    ends at sigma = 0. calls: of the denoiser, for `solvers` on `grid`; at `grids_at` calls the multistep ones also on `grids`.
+    """count: prompts. reference, baseline, ddim: DDIM's steps, on the trailing grid, which starts at the noisiest level
+    and ends at sigma = 0. calls: of the denoiser, for `solvers` on `grid`; at `grids_at` calls the multistep ones also on
+    `grids`.
     """
 
     count: int = 64
@@ -83,7 +84,8 @@ class Settings:
     def plan(self) -> list[Solver]:
         """Every solver that is compared with the reference, each once."""
         if not self.baseline < self.reference or self.baseline not in self.ddim:
-            raise OptionError(f"baseline: got {self.baseline}, expected one of ddim {self.ddim} below reference {self.reference}")
+            raise OptionError(f"baseline: got {self.baseline}, expected one of ddim {self.ddim} that is below reference "
+                              f"{self.reference}")
         lines = {name: [_with_calls(name, self.grid, count) for count in self.calls] for name in self.solvers}
         wanted = [Solver("ddim", "trailing", steps) for steps in sorted(self.ddim)]
         wanted += [solver for line in lines.values() for solver in line]
@@ -101,7 +103,7 @@ class Settings:
 
 
 def _with_calls(sampler: str, kind: str, calls: int) -> Solver:
-    """The sampler with as many steps as `calls` allow (a last step to sigma = 0 costs a two-pass method one call only)."""
+    """The sampler with as many steps as `calls` allow (a last step to sigma = 0 costs a two-pass method only one)."""
     passes = SAMPLERS[sampler].passes
     return Solver(sampler, kind, (calls + passes - 1) // passes)
 
@@ -139,7 +141,7 @@ def run(ldm: AudioLDM, settings: Settings, *, progress: bool) -> dict:
 
 
 def ends(bench: Bench, solver: Solver, guidance: float, *, progress: bool) -> dict[str, Tensor]:
-    """latent (N, C, T/r, 64/r) that `solver` ends at and the judge's features (N, D) of its sound, from cache or made."""
+    """latent (N, C, T/r, 64/r) where `solver` ends and the judge's features (N, D) of its sound, from cache or made."""
     seeds = bench.seeds("generate", len(bench.test))
     seconds = bench.test.wav.shape[1] / bench.ldm.sample_rate
 
@@ -178,7 +180,7 @@ def _clouds(bench: Bench, made: dict[Solver, dict[str, Tensor]], settings: Setti
 
 def _gaps(bench: Bench, near: dict[str, dict[Solver, np.ndarray]], clouds: Clouds, solver: Solver,
           rival: Solver) -> dict[str, Figure]:
-    """How much further from the reference and the limit `solver` ends than `rival`, paired by prompt. Below 0 = nearer."""
+    """How much further from reference and limit `solver` ends than `rival`, paired by prompt. Below 0 = nearer."""
 
     def gap(own: np.ndarray, other: np.ndarray) -> Figure:
         return statistics.bootstrap(lambda rows: float(np.median(own[rows]) - np.median(other[rows])), len(own),
@@ -189,7 +191,7 @@ def _gaps(bench: Bench, near: dict[str, dict[Solver, np.ndarray]], clouds: Cloud
 
 
 def claims(settings: Settings, gaps: dict[Solver, dict[str, Figure]]) -> list[dict]:
-    """At least as near: the measured distance is not the larger one. The detail says whether the interval excludes a tie."""
+    """At least as near: the measured distance is not the larger one. The detail says if the interval excludes a tie."""
     found, target = [], settings.target.label
     where = {"l2": f"{target} (median latent L2)", "fd_reference": f"{target} (Frechet distance of the sounds)",
              "l2_limit": "the limit of infinitely many steps (median latent L2)"}
@@ -203,8 +205,8 @@ def claims(settings: Settings, gaps: dict[Solver, dict[str, Figure]]) -> list[di
 
 
 def recommended(gaps: dict[Solver, dict[str, Figure]], calls: dict[Solver, int]) -> Solver:
-    """Fewest calls among solvers not further from the reference than the baseline: by median L2, and by Frechet distance
-    unless that is within noise. The baseline itself is always one of them. Equal calls: the nearer one."""
+    """Fewest calls among solvers not further from the reference than the baseline: by median L2, and by Frechet
+    distance unless that is within noise. The baseline itself is always one of them. Equal calls: the nearer one."""
     fit = [solver for solver, gap in gaps.items() if gap["l2"].value <= 0 and gap["fd_reference"].low <= 0]
     return min(fit, key=lambda solver: (calls[solver], gaps[solver]["l2"].value))
 
