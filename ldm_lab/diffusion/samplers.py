@@ -234,7 +234,7 @@ SAMPLERS: dict[str, Sampler] = {
     "heun":         Sampler(sample_heun,         "karras",  False, None, 2, "Heun: second order, two passes a step"),
     "dpmpp_2m":     Sampler(sample_dpmpp_2m,     "karras",  False, None, 1, "DPM-Solver++ 2M: second order, few steps"),
     "dpmpp_2m_sde": Sampler(sample_dpmpp_2m_sde, "karras",  False, 1.0,  1, "DPM-Solver++ 2M with fresh noise"),
-    "unipc":        Sampler(sample_unipc,        "karras",  False, None, 1, "UniPC: predictor, free corrector, few steps"),
+    "unipc":        Sampler(sample_unipc,        "karras",  False, None, 1, "UniPC: corrects DPM-Solver++ 2M for free"),
 }  # fmt: skip
 
 
