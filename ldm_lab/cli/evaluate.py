@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ldm_lab.errors import OptionError
+
 DESCRIPTION = """Measure the sounds in GENERATED against those in REFERENCE and write report.json, report.md and report.png.
 Files pair by name without ending where a measure needs pairs (kl, lsd, psnr, ssim)."""
 
@@ -21,7 +23,8 @@ def add_commands(commands, common: argparse.ArgumentParser) -> None:
                                "default: what the folders allow")
     evaluate.add_argument("--prompts", type=Path, metavar="FILE.csv", help="columns file and prompt; adds the CLAP score")
     evaluate.add_argument("--model", default="lab", help="whose CLAP; default: lab")
-    evaluate.add_argument("--weights", metavar="FILE", help="of cnn14 or vggish; 'download' fetches the published ones")
+    evaluate.add_argument("--weights", nargs="+", metavar="FILE",
+                          help="of cnn14, vggish or cdpam, NAME=FILE for several; 'download' fetches the published ones")
     evaluate.add_argument("--sample-rate", type=int, default=16000, metavar="HZ", help="of lsd, psnr and ssim; default: 16000")
     evaluate.add_argument("--seed", type=int, default=0, help="of intervals and random halves; default: 0")
     evaluate.add_argument("--resamples", type=int, help="of each bootstrap; default: 1000, of costly measures fewer")
@@ -37,8 +40,12 @@ def run_evaluate(args: argparse.Namespace) -> int:
     from ldm_lab.cli.jobs import best_device
     from ldm_lab.evaluation.folders import evaluate
 
+    named = dict(item.partition("=")[::2] for item in args.weights or [] if item.split("=")[0] in args.backbone)
+    weights = named or (args.weights[0] if args.weights and len(args.weights) == 1 else None)
+    if args.weights and len(args.weights) != max(1, len(named)):
+        raise OptionError(f"weights: got {' '.join(args.weights)}, expected one FILE, or NAME=FILE with names of --backbone")
     report = evaluate(args.generated, args.reference, backbone=args.backbone, metrics=args.metrics, prompts=args.prompts,
-                      seed=args.seed, model=args.model, weights=args.weights, device=best_device(args.device),
+                      seed=args.seed, model=args.model, weights=weights, device=best_device(args.device),
                       sample_rate=args.sample_rate, batch=args.batch, resamples=args.resamples,
                       skip_broken=args.skip_broken, cache=not args.no_cache, progress=not args.quiet)
     folder = report.save(args.out or Path("report"))

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import torch
 
 from ldm_lab.errors import OptionError
-from ldm_lab.evaluation.backbones import Backbone, load_backbone
+from ldm_lab.evaluation.backbones import OURS, Backbone, load_backbone
 from ldm_lab.evaluation.backbones.own import ClapBackbone
+from ldm_lab.evaluation.backbones.weights import DOWNLOAD
 from ldm_lab.evaluation.comparison import Report
 from ldm_lab.evaluation.measures import METRICS, OF_PAIRS, OF_SETS, WIDE, Measured, Pairing, metric_names
 from ldm_lab.evaluation.pairs import compare_prompts, compare_sounds, read_prompts
@@ -27,17 +28,18 @@ USUAL = ("fd", "fd_inf", "kad", "is", "kl")  # without `metrics`: as many of the
 def evaluate(generated: str | os.PathLike, reference: str | os.PathLike, *,
              backbone: str | Backbone | Sequence[str | Backbone] = "judge", metrics: Sequence[str] | str | None = None,
              prompts: str | os.PathLike | Mapping[str, str] | None = None, seed: int = 0,
-             model: str | os.PathLike | AudioLDM = "lab", weights: str | os.PathLike | None = None,
+             model: str | os.PathLike | AudioLDM = "lab",
+             weights: str | os.PathLike | Mapping[str, str | os.PathLike] | None = None,
              device: str | torch.device | None = None, sample_rate: int = 16000, batch: int = 16,
              resamples: int | None = None, skip_broken: bool = False, cache: bool = True, progress: bool = True) -> Report:
     """Measure the sounds of a folder against those of another.
 
     backbone: name(s) of listeners (`backbones.load_backbone`) or listeners of your own; weights: a file for a
-    published one. metrics: names of `measures.METRICS`; omitted = fd, kad, and fd_inf, is, kl as far as numbers,
-    logits and pairs allow, and clap if there are `prompts` ({name: prompt}, or a CSV file with columns file and
-    prompt). Files pair by name without ending; a measure of pairs that was asked for needs all names in both folders.
-    sample_rate: of LSD, PSNR and SSIM. model: whose CLAP. resamples: of each bootstrap (default: 1000, of costly ones
-    fewer). Folders are read in batches; features are cached by content.
+    published one, {name: file} for several, or "download". metrics: names of `measures.METRICS`; omitted = fd, kad,
+    and fd_inf, is, kl as far as numbers, logits and pairs allow, and clap if there are `prompts` ({name: prompt}, or a
+    CSV file with columns file and prompt). Files pair by name without ending; a measure of pairs that was asked for
+    needs all names in both folders. sample_rate: of LSD, PSNR and SSIM. model: whose CLAP. resamples: of each
+    bootstrap (default: 1000, of costly ones fewer). Folders are read in batches; features are cached by content.
 
     Raises AudioInputError for folders without sounds or with broken ones (named), OptionError for names that are
     unknown or measures that these folders or listeners do not allow.
@@ -50,7 +52,8 @@ def evaluate(generated: str | os.PathLike, reference: str | os.PathLike, *,
     if asked and "clap" in asked and prompts is None:
         raise OptionError("clap: needs prompts, a CSV file with the columns file and prompt")
     backbones = [backbone] if isinstance(backbone, str) or hasattr(backbone, "features") else list(backbone)
-    listeners = [load_backbone(b, weights=weights, model=model, device=device) if isinstance(b, str) else b
+    files = _weights(weights, [b for b in backbones if isinstance(b, str) and b not in OURS])
+    listeners = [load_backbone(b, weights=files.get(b), model=model, device=device) if isinstance(b, str) else b
                  for b in backbones]
     ours = open_folder(generated, skip_broken=skip_broken, progress=progress)
     theirs = open_folder(reference, skip_broken=skip_broken, progress=progress)
@@ -70,6 +73,22 @@ def evaluate(generated: str | os.PathLike, reference: str | os.PathLike, *,
     settings = {"generated": about(ours), "reference": about(theirs), "seed": seed, "paired by name": not any(alone),
                 "resampler": RESAMPLER, "backbones": {b.name: f"{b.fingerprint}, {b.sample_rate} Hz" for b in listeners}}
     return Report(settings, tuple(measured), tuple(dict.fromkeys(warnings)), bench.items)
+
+
+def _weights(weights: object, names: list[str]) -> dict[str, str | os.PathLike]:
+    """The file of each listener that needs one, from a mapping, or from the one file there is."""
+    if weights is None:
+        return {}
+    if not isinstance(weights, Mapping):
+        if len(names) != 1 and str(weights) != DOWNLOAD:
+            raise OptionError(f"weights: got one file for {', '.join(names) or 'listeners that need none'}; name the listener, as in "
+                              "cnn14=FILE")
+        return dict.fromkeys(names, weights)
+    for name in weights:
+        if name not in names:
+            raise OptionError(f"weights: none of the listeners that need a file is called {name!r}; these are: "
+                              f"{', '.join(names) or '(none)'}")
+    return dict(weights)
 
 
 def _plan(asked: list[str] | None, ours: SoundSet, theirs: SoundSet, alone: tuple[list[str], list[str]],

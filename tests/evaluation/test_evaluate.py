@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from ldm_lab.audio.io import save
-from ldm_lab.errors import AudioInputError, OptionError, PromptError
+from ldm_lab.errors import AudioInputError, CheckpointError, OptionError, PromptError
 from ldm_lab.evaluation import evaluate
 from ldm_lab.evaluation.measures import METRICS, metric_names
 from ldm_lab.evaluation.soundset import listen, open_folder
@@ -207,6 +207,10 @@ def test_wrong_input_is_refused_before_anything_is_heard(folders, tmp_path):
         ("unknown backbone 'juge'; did you mean 'judge'", OptionError, {"backbone": "juge"}),
         ("expected some of", OptionError, {"metrics": []}),
         ("resamples: got 1", OptionError, {"resamples": 1}),
+        ("got one file for cnn14, vggish; name the listener", OptionError, {"backbone": ["cnn14", "vggish"], "weights": "x.pth"}),
+        ("got one file for listeners that need none", OptionError, {"weights": "x.pth"}),
+        ("is called 'vggish'; these are: cnn14", OptionError, {"backbone": ["judge", "cnn14"], "weights": {"vggish": "x.pth"}}),
+        ("x.pth: no such file; expected Cnn14", CheckpointError, {"backbone": ["judge", "cnn14"], "weights": "x.pth"}),
     ):
         with pytest.raises(error, match=words):
             evaluate(*folders, **QUICK | change)
@@ -231,3 +235,7 @@ def test_the_command_writes_the_report(folders, tmp_path, lab):
     assert (tmp_path / "out" / "report.png").stat().st_size > 5000
     done = lab("evaluate", folders[0], tmp_path / "nowhere")
     assert done.code == 2 and "not a folder" in done.err
+    done = lab("evaluate", *folders, "--backbone", "judge", "vggish", "--weights", "vggish=nothing.pth")
+    assert done.code == 2 and "nothing.pth: no such file; expected vggish-10086976.pth" in done.err
+    done = lab("evaluate", *folders, "--backbone", "vggish", "--weights", "one.pth", "two.pth")
+    assert done.code == 2 and "expected one FILE, or NAME=FILE" in done.err

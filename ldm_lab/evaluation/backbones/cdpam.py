@@ -2,7 +2,8 @@
 
 Its package `cdpam` (MIT) carries the weights, so that nothing needs to be downloaded apart from it. Each second of
 sound is heard on its own, as fadtk does it, in one of two halves: the acoustic one (recording conditions) or the
-content one.
+content one. It hears resampling too, by some per cent of a distance: published scores need the resampler they were made
+with (`tests/evaluation/test_cdpam_published.py`).
 """
 
 from __future__ import annotations
