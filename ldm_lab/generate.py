@@ -161,8 +161,9 @@ def _sample(ldm: AudioLDM, plan: Plan, group: slice, emb: Tensor, uncond: Tensor
 
     x = noise_to_x(noise("start"), plan.sigmas[0]) if plan.x is None else plan.x[group].to(ldm.device)
     if plan.steps > 0:
-        denoise = guide(circular(ldm.denoiser(), seams.circular), emb, uncond, scale=options.guidance,
-                        rescale=options.rescale, interval=options.interval)
+        scale = 1.0 if torch.equal(emb, uncond) else options.guidance  # no difference to exaggerate: half of the passes
+        denoise = guide(circular(ldm.denoiser(), seams.circular), emb, uncond, scale=scale, rescale=options.rescale,
+                        interval=options.interval)
         hold = None if project is None else (lambda x, sigma: project(x, sigma, items))
         run = SAMPLERS[options.sampler].run
         walk = run if seams.walk is None else partial(seams.walk, run)

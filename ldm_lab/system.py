@@ -187,11 +187,11 @@ class AudioLDM:
         """A sound moved towards a prompt; see `ldm_lab.editing.transfer`."""
         return self._edit("transfer", sound, prompt, **options)
 
-    def inpaint(self, sound, prompt="", **options) -> Result:
+    def inpaint(self, sound, prompt=None, **options) -> Result:
         """A part of a sound made anew; see `ldm_lab.editing.inpaint`."""
         return self._edit("inpaint", sound, prompt, **options)
 
-    def super_resolve(self, sound, prompt="", **options) -> Result:
+    def super_resolve(self, sound, prompt=None, **options) -> Result:
         """The high frequencies that a sound lacks; see `ldm_lab.editing.super_resolve`."""
         return self._edit("super_resolve", sound, prompt, **options)
 
@@ -199,7 +199,7 @@ class AudioLDM:
         """Another sound like this one; see `ldm_lab.editing.vary`."""
         return self._edit("vary", sound, **options)
 
-    def extend(self, sound, prompt="", **options) -> Result:
+    def extend(self, sound, prompt=None, **options) -> Result:
         """A sound made longer at either end; see `ldm_lab.editing.extend`."""
         return self._edit("extend", sound, prompt, **options)
 

@@ -20,7 +20,7 @@ from ldm_lab.errors import OptionError
 # command: what it is for; (positional arguments with their number or None, help); options with type and help
 SOUND = ("sound", None, "a sound file")
 PROMPT = ("prompt", None, "what to hear, in English")
-MAYBE = ("prompt", "?", "what to hear, in English; default: what fits the rest")
+MAYBE = ("prompt", "?", "what to hear, in English; default: what fits the sound")
 STRENGTH = ("--strength", float, "0 = the sound itself, 1 = free generation")
 JUMPS = ("--jumps", int, "repeat each stretch of steps so often (RePaint); 1 = no repeats")
 PASTE = ("--no-paste", None, "hear the decoder's version of what is kept, too")
@@ -49,7 +49,7 @@ def add_commands(commands, common: argparse.ArgumentParser) -> None:
     for name, (purpose, places, options) in COMMANDS.items():
         parser = commands.add_parser(name, parents=[common], help=purpose, description=f"{purpose.capitalize()}.")
         for place, count, words in places:
-            parser.add_argument(place, nargs=count, help=words, **({"default": ""} if count == "?" else {}))
+            parser.add_argument(place, nargs=count, help=words)
         for flag, kind, words in options:
             if kind is None:
                 parser.add_argument(flag, action="store_true", help=words)
@@ -95,7 +95,7 @@ def _call(args: argparse.Namespace) -> tuple[list, dict]:
     options = sampling_options(args) | chosen(args, *(name for name in names if name not in ("no_paste", "copies")))
     if getattr(args, "no_paste", False):
         options["paste"] = False
-    arguments = [getattr(args, place) for place, _, _ in places]
+    arguments = [getattr(args, place) for place, _, _ in places if getattr(args, place) is not None]
     if args.edit == "interpolate":  # a file is a sound, anything else a prompt
         arguments = [Path(end) if Path(end).is_file() else end for end in arguments]
     if args.edit == "vary" and args.copies is not None:

@@ -23,13 +23,13 @@ FULL = 0.9  # share of the band above which an edge is only the filter of a conv
 FLAT_DB = 10.0  # spread of the noise floor beyond a cut-off
 
 
-def super_resolve(ldm: AudioLDM, sound, prompt="", *, cutoff_hz: float | None = None, paste: bool = True, jumps: int = 1,
+def super_resolve(ldm: AudioLDM, sound, prompt=None, *, cutoff_hz: float | None = None, paste: bool = True, jumps: int = 1,
                   sample_rate: int = 16000, **options) -> Result:
     """What lies above `cutoff_hz` made anew, what lies below kept.
 
     sound: as for `transfer`, at any sample rate (files know theirs, arrays say it with `sample_rate`); the result is at the
-    model's. cutoff_hz: where the recording ends; None finds it in the long-term spectrum (`find_cutoff`) and raises
-    AudioInputError if a sound has the full band.
+    model's. prompt: None = "", whatever fits. cutoff_hz: where the recording ends; None finds it for each sound
+    (`find_cutoff`) and raises AudioInputError if one has the full band.
     paste: the low band of the input is kept as it is, the made band joins it at the same level; False gives the decoder's
     version of the whole. jumps: as for `inpaint`.
     """

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from ldm_lab.diffusion.samplers import Step
 from ldm_lab.editing.job import Job, check_job
-from ldm_lab.editing.masks import Mask, bridge, from_array, rectangle, touched
+from ldm_lab.editing.masks import Mask, Span, bridge, from_array, rectangle, touched
 from ldm_lab.editing.paste import paste
 from ldm_lab.errors import OptionError
 from ldm_lab.generate import Item
-from ldm_lab.options import real, whole
+from ldm_lab.options import Prompt, real, whole
 from ldm_lab.result import Result
 from ldm_lab.shapes import samples_to_frames
 from ldm_lab.system import AudioLDM
@@ -29,12 +30,13 @@ MAX_JUMPS = 100
 JUMP_STEPS = 4  # steps that are walked again and again before the next ones
 
 
-def inpaint(ldm: AudioLDM, sound, prompt="", *, start: float | None = None, end: float | None = None,
+def inpaint(ldm: AudioLDM, sound, prompt=None, *, start: float | None = None, end: float | None = None,
             low_hz: float | None = None, high_hz: float | None = None, keep=None, paste: bool = True, jumps: int = 1,
             sample_rate: int = 16000, **options) -> Result:
     """A part of a sound made anew so that it fits the rest.
 
-    sound, prompt, sample_rate, options: as for `transfer`; "" lets the context decide, None takes the sound as its own prompt.
+    sound, prompt, sample_rate, options: as for `transfer`; None takes what is kept of the sound as prompt (its CLAP embedding;
+    see `rest_as_prompt`), "" asks for any sound.
     start, end (s), low_hz, high_hz: the hole, a rectangle; what is left out is open to that side. Or keep: an array, 1 = keep
     (`masks.from_array`). The hole may be anything: it is not looked at, except what bands that overlap its edge hold of it.
     paste: the kept part comes back as the original waveform. A hole over all frequencies leaves every sample outside it
@@ -57,7 +59,7 @@ def inpaint(ldm: AudioLDM, sound, prompt="", *, start: float | None = None, end:
     return fill(job, "inpaint", mask, paste_back=paste, jumps=jumps, note=note)
 
 
-def extend(ldm: AudioLDM, sound, prompt="", *, before: float = 0.0, after: float = 0.0, jumps: int = 1,
+def extend(ldm: AudioLDM, sound, prompt=None, *, before: float = 0.0, after: float = 0.0, jumps: int = 1,
            sample_rate: int = 16000, **options) -> Result:
     """A sound made longer: `before` and `after` are the seconds to add (outpainting), at most 600 s in all.
 
@@ -81,6 +83,8 @@ def extend(ldm: AudioLDM, sound, prompt="", *, before: float = 0.0, after: float
 def fill(job: Job, name: str, mask: Mask, *, paste_back: bool = True, jumps: int = 1, note: dict) -> Result:
     """Make what `mask` does not keep anew, then put the kept part back."""
     ldm = job.ldm
+    if job.own:
+        job = replace(job, prompts=rest_as_prompt(job, mask))
     if not bool((held := mask.latent(ldm.config.autoencoder.ratio)).flatten(1).any(1).all()):
         log.warning("%s: the hole reaches into every latent cell, so that nothing of the sound guides what is made", name)
     mel = ldm.wav_to_mel(job.wav).cpu()
@@ -105,6 +109,26 @@ def fill(job: Job, name: str, mask: Mask, *, paste_back: bool = True, jumps: int
     walk, passes = (None, 1.0) if jumps == 1 else (jumping(jumps), float(jumps))
     return job.run(name, project=project, latent=latent, sound=sound if paste_back else None, walk=walk, passes=passes,
                    note=note | {"paste": paste_back, "jumps": jumps})
+
+
+def rest_as_prompt(job: Job, mask: Mask) -> list[Prompt]:
+    """What is kept of each sound as its prompt, for holes over all frequencies: a hole must not describe what belongs into it.
+
+    A sound without its high or low band would ask for one without: then the prompt is "". (From 3 kHz upwards, two test clips
+    on `lab`: mean |error| of the log-mel above 1.9 with "", 3.9 with the sound itself as prompt.)
+    """
+    if mask.spans is None:
+        return [Prompt(label="", text="")] * len(job.prompts)
+    rests = [outside(row, mask.spans[min(i, len(mask.spans) - 1)]) for i, row in enumerate(job.wav)]
+    return [replace(prompt, wav=rest[None]) for prompt, rest in zip(job.prompts, rests)]
+
+
+def outside(wav: Tensor, spans: tuple[Span, ...]) -> Tensor:
+    """(N',) of wav (N,): what lies outside the spans, joined."""
+    kept = torch.ones(len(wav), dtype=torch.bool)
+    for first, last in spans:
+        kept[first:last] = False
+    return wav[kept]
 
 
 def jumping(repeats: int, length: int = JUMP_STEPS) -> Callable[..., Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +20,6 @@ from ldm_lab.generate import Item, Result, Seams, generate
 from ldm_lab.options import MAX_SECONDS, MIN_SECONDS, Options, Prompt, check_options, check_prompts, whole
 from ldm_lab.system import AudioLDM
 
-log = logging.getLogger(__name__)
-
 MAX_LEVEL = 4.0  # samples further out than this are not sound in [-1, 1] but, say, 16-bit numbers kept as floats
 RUNNING = ("batch", "callback", "progress")  # options of `generate` that do not shape the sound
 INNER = ("ldm", "prompts", "seconds", "start", "project", "seams")  # what an edit sets itself
@@ -38,6 +35,7 @@ class Job:
     prompts: list[Prompt]
     options: Options
     asked: dict  # the options as they go on to `generate`
+    own: bool = False  # each sound is its own prompt
     circular: int = 0  # latent frames by which the ends are continued with each other: see `Seams`
 
     @cached_property
@@ -98,7 +96,7 @@ def check_job(ldm: AudioLDM, sound, prompt, *, sample_rate: int = 16000, **asked
     if asked.get("batch") is not None:
         whole("batch", asked["batch"], 1, 4096)
     return Job(ldm, wav.expand(count, -1) if len(wav) == 1 else wav, labels * (count // len(labels)),
-               prompts * (count // len(prompts)), options, asked)
+               prompts * (count // len(prompts)), options, asked, own=prompt is None)
 
 
 def own_prompts(wav: Tensor, labels: Sequence[str]) -> list[Prompt]:
@@ -152,9 +150,7 @@ def _one(part: object, rate: int, sample_rate: int, name: str) -> Tensor:
     if level > MAX_LEVEL:
         raise AudioInputError(f"{name}: got samples up to {level:.3g}, expected [-1, 1]; divide by the full scale (32768 for "
                               "16-bit numbers)")
-    if level > 1.0:
-        log.warning("%s: samples up to %.3f are clipped to 1", name, level)
-    return wav.clamp(-1.0, 1.0)
+    return wav  # what a filter has pushed a little beyond 1 is clipped in the result, not before it is edited
 
 
 def check_length(seconds: float, name: str) -> None:

@@ -118,6 +118,13 @@ def test_nothing_in_a_hole_reaches_the_result(ldm, wav):
     assert torch.equal(kept, spoilt)
 
 
+def test_without_words_the_rest_of_the_sound_is_the_prompt(ldm, wav):
+    rest = torch.cat([wav[:1, :3200], wav[:1, 6400:]], 1)
+    own, told = inpaint(ldm, wav[:1], start=0.2, end=0.4, **FAST), inpaint(ldm, wav[:1], rest, start=0.2, end=0.4, **FAST)
+    assert torch.equal(own.audio, told.audio)
+    assert torch.equal(super_resolve(ldm, wav, cutoff_hz=2000, **FAST).audio, super_resolve(ldm, wav, "", cutoff_hz=2000, **FAST).audio)
+
+
 def test_a_hole_in_time_and_frequency_leaves_the_rest(ldm, wav):
     result = inpaint(ldm, wav, start=0.25, end=0.35, low_hz=2000, high_hz=4000, **FAST)
     far = torch.cat([result.audio[:, :2800] - wav[:, :2800], result.audio[:, 6800:] - wav[:, 6800:]], 1)
