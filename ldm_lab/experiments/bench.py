@@ -71,7 +71,7 @@ def open_bench(ldm: AudioLDM, name: str, count: int, *, seed: int,
         rows = np.flatnonzero(keep(test))[:count]
         test = Windows(test.wav[torch.from_numpy(rows)], tuple(test.clips[i] for i in rows))
     if len(test) < count:
-        raise OptionError(f"count: got {count}, but {name} finds only {len(test)} test clips in the corpus; ask for fewer")
+        raise OptionError(f"count: got {count}, but {name} finds only {len(test)} test clips; ask for fewer")
     cache = Cache(RUNS / name, fingerprint(ldm))
     return Bench(ldm, load_judge(), corpus, test, tuple(prompts_of(test, seed=seed)), seed, cache)
 

@@ -72,8 +72,8 @@ def run(ldm: AudioLDM, settings: Settings, *, progress: bool) -> dict:
     claims = [claimed(f"{way}: {label} is lower than that of {', '.join(BASELINES)}",
                       {other: gap(way, other, key) for other in BASELINES}, below=True)
               for way in (CAPTION, PLAIN) for key, label in COLUMNS if key in ("lsd", "fad_hole")]
-    note = ("FAD: Frechet distance in the judge's features, to the real clips. For the hole alone the lost piece and its "
-            "repair are each repeated to the length of a window. The round trip has heard the lost sound: it is what "
+    note = ("FAD: Frechet distance in the judge's features, to the real clips. For the hole alone the lost piece and "
+            "its repair are each repeated to the length of a window. The round trip has heard the lost sound: it is what "
             "autoencoder and vocoder lose.")
     return {"figures": figures(rows), "claims": claims, "notes": [note],
             "table": {"rows": [*ROWS, "real"], "columns": COLUMNS}}

@@ -1,7 +1,7 @@
-"""The paper's sampling ablations (section 5.3): steps, guidance, candidates; samplers at an equal number of network calls.
+"""The paper's sampling ablations (section 5.3): steps, guidance, candidates, samplers at equally many network calls.
 
-The same captions and, for each seed, the same noise everywhere: settings differ in nothing else. Candidates are sounds of
-the same caption from further noise; the best of K is the one with the highest CLAP score among the first K.
+The same captions and, for each seed, the same noise everywhere: settings differ in nothing else. Candidates are sounds
+of the same caption from further noise; the best of K is the one with the highest CLAP score among the first K.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ldm_lab.rng import Rng
 from ldm_lab.system import AudioLDM
 
 COLUMNS = (("top1", "judge top-1"), ("top3", "judge top-3"), ("clap", "CLAP score"), ("frechet", "Frechet distance"),
-           ("kl", "KL"))
+           ("kad", "KAD"), ("kl", "KL"))
 KEYS = tuple(key for key, _ in COLUMNS)
 
 
@@ -166,19 +166,21 @@ def claims(settings: Settings, gaps: dict, rows: dict) -> list[dict]:
     better(f"DDIM, {steps[0]} steps", "frechet", 1,
            f"DDIM: {steps[0]} steps are further from real sound than {steps[-1]} (Frechet)")
     if len(steps) > 1:
-        equal(f"DDIM, {steps[-2]} steps", "frechet", f"DDIM: {steps[-2]} steps are as good as {steps[-1]} (Frechet)")
+        equal(f"DDIM, {steps[-2]} steps", "frechet",
+              f"DDIM: {steps[-2]} and {steps[-1]} steps do not differ beyond the noise of the seeds (Frechet)")
     distance = {scale: rows[f"guidance {scale:g}"]["frechet"]["value"] for scale in settings.guidances}
     if distance:
         least = min(distance, key=distance.get)
         values = ", ".join(f"{scale:g}: {value:.0f}" for scale, value in distance.items())
-        found.append({"claim": "guidance between 2 and 3 gives the lowest Frechet distance", "holds": bool(2 <= least <= 3),
-                      "detail": f"lowest at {least:g} ({values})"})
+        found.append({"claim": "guidance between 2 and 3 gives the lowest Frechet distance",
+                      "holds": bool(2 <= least <= 3), "detail": f"lowest at {least:g} ({values})"})
     better(f"best of {best[-1]}", "clap", 1, f"the best of {best[-1]} by CLAP score has a higher CLAP score than one")
     better(f"best of {best[-1]}", "top1", 1,
            f"the best of {best[-1]} by CLAP score is heard rightly more often than one (judge top-1)")
     better(f"{settings.sampler}, {calls} calls", "frechet", -1, f"{settings.sampler} is nearer to real sound than "
            f"{settings.samplers[0]} with {calls} calls (Frechet)")
-    equal(default, "frechet", f"{default} are as good as DDIM with {steps[-1]} (Frechet)")
+    equal(default, "frechet",
+          f"{default} and DDIM with {steps[-1]} do not differ beyond the noise of the seeds (Frechet)")
     return found
 
 
@@ -203,7 +205,8 @@ def draw(values: dict):
     for i, (key, label) in enumerate(columns):
         steps, guidance, best, samplers = axes[4 * i : 4 * i + 4]
         for axis, x, name in ((steps, settings["steps_of_ddim"], "DDIM, {} steps"),
-                              (guidance, settings["guidances"], "guidance {:g}"), (best, settings["candidates"], "best of {}")):
+                              (guidance, settings["guidances"], "guidance {:g}"),
+                              (best, settings["candidates"], "best of {}")):
             items = [get(name.format(value), key) for value in x]
             pictures.line(axis, x, items, label=label, colour=pictures.BLUE, spread=True)
         for name, colour, marker in zip(settings["samplers"], pictures.COLOURS, pictures.MARKERS):

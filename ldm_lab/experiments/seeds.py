@@ -1,7 +1,7 @@
 """Sounds of the same captions from several seeds: means with intervals over clips, and the noise that seeds alone make.
 
-A column of what was seen of one seed is one value a clip (N,), or "frechet": the distance of `features` (N, D) from
-`real`.
+A column of what was seen of one seed is one value a clip (N,), or a distance of `features` (N, D) from `real`:
+"frechet", or "kad", which has no bias from small N.
 """
 
 from __future__ import annotations
@@ -12,22 +12,27 @@ import numpy as np
 
 from ldm_lab.evaluation import statistics
 from ldm_lab.evaluation.distances import frechet_distance
+from ldm_lab.evaluation.kernels import kernel_audio_distance, median_distance
 from ldm_lab.evaluation.statistics import Figure
 from ldm_lab.experiments.bench import Bench
 from ldm_lab.experiments.page import number
 
-RESAMPLES = 200  # of a Frechet distance, which is slow
+RESAMPLES = 200  # of a distance, which is slow
+DISTANCES = ("frechet", "kad")
 
 
 def value_of(seen: dict[str, np.ndarray], column: str, rows: np.ndarray) -> float:
     """One column from the items `rows` of one seed."""
-    if column == "frechet":
-        return frechet_distance(seen["features"][rows], seen["real"][rows], allow_singular=True)
+    if column in DISTANCES:
+        real, made = seen["real"][rows], seen["features"][rows]
+        if column == "frechet":
+            return frechet_distance(made, real, allow_singular=True)
+        return kernel_audio_distance(real, made, bandwidth=median_distance(seen["real"]))  # one kernel for all resamples
     return float(np.mean(seen[column][rows]))
 
 
 def _bootstrap(bench: Bench, column: str, statistic: Callable[[np.ndarray], float]) -> Figure:
-    slow = column == "frechet"
+    slow = column in DISTANCES  # its resamples hold copies, which make it larger: the interval is moved back
     return statistics.bootstrap(statistic, len(bench.captions), seed=bench.seed, groups=bench.groups, recentre=slow,
                                 resamples=min(RESAMPLES, statistics.RESAMPLES) if slow else None)
 

@@ -72,8 +72,8 @@ def run(ldm: AudioLDM, settings: Settings, *, progress: bool) -> dict:
             for way in (PLAIN, CAPTION) for key, label in COLUMNS[:2]
         ]
     note = (f"Clips with at least {settings.audible_db:g} dB of their sound above {max(settings.cutoffs)} Hz. Mean "
-            f"envelope: noise with the mean log-spectrum above the cut-off of up to {settings.envelope_clips} such training "
-            "clips, taken relative to the octave below it, and that octave's level frame by frame.")
+            f"envelope: noise with the mean log-spectrum above the cut-off of up to {settings.envelope_clips} such "
+            "training clips, taken relative to the octave below it, and that octave's level frame by frame.")
     return {"figures": figures(rows), "claims": claims, "notes": [note],
             "table": {"rows": list(rows), "columns": COLUMNS}}
 
@@ -147,7 +147,7 @@ def mean_envelope(bench: Bench, settings: Settings, cutoff: int) -> Tensor:
     train = cut(bench.corpus, clips, bench.test.wav.shape[1], seed=settings.seed)
     wav = train.wav[audible_above(train, max(settings.cutoffs), settings.audible_db)]
     if not len(wav):
-        raise OptionError(f"none of {len(train)} training clips is audible above {max(settings.cutoffs)} Hz; ask for more")
+        raise OptionError(f"none of {len(train)} training clips is audible above {max(settings.cutoffs)} Hz; take more")
     log_magnitude = _spectrum(wav).abs().clamp(min=1e-5).log()
     level = _octave_level(log_magnitude, cutoff, bench.ldm.sample_rate)
     above = log_magnitude[:, math.ceil(cutoff * N_FFT / bench.ldm.sample_rate):] - level

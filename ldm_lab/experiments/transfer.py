@@ -71,9 +71,9 @@ def run(ldm: AudioLDM, settings: Settings, *, progress: bool) -> dict:
     gap = of(at["onset_source"] - at["onset_chance"])
     claims.append(claimed(f"at strength {settings.onset_strength:g} the onsets follow the source more than by chance",
                           {"correlation minus chance": gap}, below=False))
-    note = ("Onsets: rising log-mel, summed over bands, frame by frame. Chance: the same correlation with the onsets of "
-            f"{settings.shuffles} other source clips. Trend: Kendall's tau of each pair's values with strength, mean over "
-            "pairs: 1 = rises at every step, -1 = falls at every step, 0 = no trend.")
+    note = ("Onsets: rising log-mel, summed over bands, frame by frame. Chance: the same correlation with the onsets "
+            f"of {settings.shuffles} other source clips. Trend: Kendall's tau of each pair's values with strength, mean "
+            "over pairs: 1 = rises at every step, -1 = falls at every step, 0 = no trend.")
     return {"figures": figures(rows), "steps": {key: [s.as_dict() for s in found] for key, found in steps.items()},
             "claims": claims, "notes": [note], "table": {"rows": list(rows), "columns": COLUMNS}}
 
@@ -178,7 +178,7 @@ def draw(values: dict):
     for axis, (keys, title) in zip(axes, sides, strict=True):
         for key, colour, marker in zip(keys, pictures.COLOURS, pictures.MARKERS):
             colour = pictures.GREY if key == "onset_chance" else colour
-            label = labels[key].removesuffix(" with the source").removesuffix(" to the source").removesuffix(" to the prompt")
+            label = labels[key].split(" with the source")[0].split(" to the ")[0]
             pictures.line(axis, strengths, series(key), label=label, colour=colour, marker=marker)
         axis.set_title(title, loc="left", fontsize=10)
         axis.set_xlabel("strength")
