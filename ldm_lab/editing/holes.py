@@ -36,7 +36,7 @@ def inpaint(ldm: AudioLDM, sound, prompt=None, *, start: float | None = None, en
     """A part of a sound made anew so that it fits the rest.
 
     sound, prompt, sample_rate, options: as for `transfer`; None takes what is kept of the sound as prompt (its CLAP embedding;
-    see `rest_as_prompt`), "" asks for any sound.
+    see `rest_as_prompt`) without guidance, which makes the new part louder than the rest; "" asks for any sound.
     start, end (s), low_hz, high_hz: the hole, a rectangle; what is left out is open to that side. Or keep: an array, 1 = keep
     (`masks.from_array`). The hole may be anything: it is not looked at, except what bands that overlap its edge hold of it.
     paste: the kept part comes back as the original waveform. A hole over all frequencies leaves every sample outside it
@@ -84,7 +84,8 @@ def fill(job: Job, name: str, mask: Mask, *, paste_back: bool = True, jumps: int
     """Make what `mask` does not keep anew, then put the kept part back."""
     ldm = job.ldm
     if job.own:
-        job = replace(job, prompts=rest_as_prompt(job, mask))
+        gentle = {} if job.asked.get("guidance") is not None else {"guidance": 1.0}
+        job = replace(job, prompts=rest_as_prompt(job, mask), asked=job.asked | gentle)
     if not bool((held := mask.latent(ldm.config.autoencoder.ratio)).flatten(1).any(1).all()):
         log.warning("%s: the hole reaches into every latent cell, so that nothing of the sound guides what is made", name)
     mel = ldm.wav_to_mel(job.wav).cpu()
@@ -115,7 +116,8 @@ def rest_as_prompt(job: Job, mask: Mask) -> list[Prompt]:
     """What is kept of each sound as its prompt, for holes over all frequencies: a hole must not describe what belongs into it.
 
     A sound without its high or low band would ask for one without: then the prompt is "". (From 3 kHz upwards, two test clips
-    on `lab`: mean |error| of the log-mel above 1.9 with "", 3.9 with the sound itself as prompt.)
+    on `lab`: mean |error| of the log-mel above 1.9 with "", 3.9 with the sound itself as prompt. Guidance: a hole of 0.64 s in
+    two steady clips came out 3.3 dB too loud with 3, 0.2 dB too quiet without.)
     """
     if mask.spans is None:
         return [Prompt(label="", text="")] * len(job.prompts)

@@ -120,7 +120,7 @@ def test_nothing_in_a_hole_reaches_the_result(ldm, wav):
 
 def test_without_words_the_rest_of_the_sound_is_the_prompt(ldm, wav):
     rest = torch.cat([wav[:1, :3200], wav[:1, 6400:]], 1)
-    own, told = inpaint(ldm, wav[:1], start=0.2, end=0.4, **FAST), inpaint(ldm, wav[:1], rest, start=0.2, end=0.4, **FAST)
+    own, told = inpaint(ldm, wav[:1], start=0.2, end=0.4, **FAST), inpaint(ldm, wav[:1], rest, start=0.2, end=0.4, guidance=1.0, **FAST)
     assert torch.equal(own.audio, told.audio)
     assert torch.equal(super_resolve(ldm, wav, cutoff_hz=2000, **FAST).audio, super_resolve(ldm, wav, "", cutoff_hz=2000, **FAST).audio)
 
