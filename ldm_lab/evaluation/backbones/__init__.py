@@ -6,14 +6,24 @@ A distance is as good as its listener: figures of different backbones, or of dif
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
-from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from ldm_lab.errors import OptionError, unknown
+
+OURS = ("judge", "clap")
+PUBLISHED: dict[str, tuple[str, str, dict]] = {  # name: file of this folder, function, options
+    "cnn14":         ("cnn14",  "load_cnn14",  {"sample_rate": 16000}),
+    "cnn14-32k":     ("cnn14",  "load_cnn14",  {"sample_rate": 32000}),
+    "vggish":        ("vggish", "load_vggish", {}),
+    "cdpam":         ("cdpam",  "load_cdpam",  {"part": "acoustic"}),
+    "cdpam-content": ("cdpam",  "load_cdpam",  {"part": "content"}),
+}  # fmt: skip
+BACKBONES = (*OURS, *PUBLISHED)
 
 
 class Backbone(Protocol):
@@ -48,10 +58,15 @@ def load_backbone(name: str = "judge", *, weights: str | os.PathLike | None = No
     if name not in BACKBONES:
         raise OptionError(unknown("backbone", name, BACKBONES))
     if name in OURS and weights is not None:
-        others = ", ".join(other for other in BACKBONES if other not in OURS)
-        raise OptionError(f"weights: backbone {name!r} has its own; leave weights out, or choose {others}")
+        raise OptionError(f"weights: backbone {name!r} has its own; leave weights out, or choose {', '.join(PUBLISHED)}")
     device = torch.device("cpu" if device is None else device)
-    return BACKBONES[name](weights, model, device)
+    if name in OURS:
+        from ldm_lab.evaluation.backbones.own import ClapBackbone, JudgeBackbone
+
+        return JudgeBackbone(device=device) if name == "judge" else ClapBackbone(model, device=device)
+    file, function, options = PUBLISHED[name]
+    make = getattr(importlib.import_module(f"ldm_lab.evaluation.backbones.{file}"), function)
+    return make(weights, device=device, **options)
 
 
 def fingerprint(module: nn.Module, *options: object) -> str:
@@ -66,46 +81,3 @@ def fingerprint(module: nn.Module, *options: object) -> str:
 def at_least(wav: Tensor, samples: int) -> Tensor:
     """wav (B, N) continued with silence up to `samples`."""
     return nn.functional.pad(wav, (0, max(0, samples - wav.shape[1])))
-
-
-def _judge(weights, model, device) -> Backbone:
-    from ldm_lab.evaluation.backbones.own import JudgeBackbone
-
-    return JudgeBackbone(device=device)
-
-
-def _clap(weights, model, device) -> Backbone:
-    from ldm_lab.evaluation.backbones.own import ClapBackbone
-
-    return ClapBackbone(model, device=device)
-
-
-def _cnn14(rate: int) -> Callable[..., Backbone]:
-    def make(weights, model, device) -> Backbone:
-        from ldm_lab.evaluation.backbones.cnn14 import load_cnn14
-
-        return load_cnn14(weights, sample_rate=rate, device=device)
-
-    return make
-
-
-def _vggish(weights, model, device) -> Backbone:
-    from ldm_lab.evaluation.backbones.vggish import load_vggish
-
-    return load_vggish(weights, device=device)
-
-
-def _cdpam(part: str) -> Callable[..., Backbone]:
-    def make(weights, model, device) -> Backbone:
-        from ldm_lab.evaluation.backbones.cdpam import load_cdpam
-
-        return load_cdpam(weights, part=part, device=device)
-
-    return make
-
-
-BACKBONES: dict[str, Callable[..., Backbone]] = {
-    "judge": _judge, "clap": _clap, "cnn14": _cnn14(16000), "cnn14-32k": _cnn14(32000), "vggish": _vggish,
-    "cdpam": _cdpam("acoustic"), "cdpam-content": _cdpam("content"),
-}  # fmt: skip
-OURS = frozenset({"judge", "clap"})

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ldm_lab.checkpoint.files import sha256
 from ldm_lab.errors import CheckpointError, OptionError, unknown
 from ldm_lab.evaluation.backbones import fingerprint
-from ldm_lab.evaluation.backbones.weights import fill, read_weights
+from ldm_lab.evaluation.backbones.weights import DOWNLOAD, fill, read_weights
 from ldm_lab.shapes import check_shape
 
 SAMPLE_RATE = 22050
@@ -74,7 +74,7 @@ def load_cdpam(weights: str | os.PathLike | None = None, *, part: str = "acousti
                device: torch.device | str = "cpu") -> CdpamBackbone:
     """CDPAM from the installed package `cdpam`, or from `weights`: its .pth file or a safetensors copy of its encoder.
     """
-    path = _package_file() if weights is None else Path(weights)
+    path = _package_file() if weights in (None, DOWNLOAD) else Path(weights)
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file; pip install --no-deps cdpam brings it (106 MB, MIT)")
     if sha256(path) == SHA256:  # an old pickle, read as such because it is the known file, byte by byte
