@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib
+import io
 import json
 import logging
 import os
@@ -21,6 +22,7 @@ from ldm_lab.errors import CheckpointError, ConfigError, OptionError, unknown
 from ldm_lab.evaluation.judging import NAME as JUDGE
 from ldm_lab.experiments import EXPERIMENTS
 from ldm_lab.experiments.page import page
+from ldm_lab.files import write_bytes
 from ldm_lab.training.recipe import read_toml
 
 log = logging.getLogger(__name__)
@@ -128,13 +130,23 @@ def draw(out: str | os.PathLike | None = None, names: Sequence[str] = ()) -> lis
         if name not in there:
             raise OptionError(unknown(f"result in {out}", name, there))
         figure = importlib.import_module(EXPERIMENTS[name]).draw(there[name])
-        path = out / f"{name}.png"
-        figure.savefig(path.with_suffix(".tmp.png"), dpi=DPI, facecolor="white",
-                       metadata={"Software": None, "Source": digest(there[name])})
-        os.replace(path.with_suffix(".tmp.png"), path)
-        written.append(path)
+        write_png(figure, out / f"{name}.png", source=digest(there[name]))
+        written.append(out / f"{name}.png")
     write_text(out / README, page(there))
     return [*written, out / README]
+
+
+def write_png(figure, path: Path, *, source: str) -> None:
+    """A matplotlib Figure as a small PNG of 64 colours with `source` in its metadata, whole or not at all."""
+    from PIL import Image, PngImagePlugin  # comes along with matplotlib
+
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=DPI, facecolor="white")
+    about = PngImagePlugin.PngInfo()
+    about.add_text("Source", source)
+    with Image.open(drawn) as image:
+        image.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(small, format="png", optimize=True, pnginfo=about)
+    write_bytes(path, small.getvalue())
 
 
 def results(out: str | os.PathLike | None = None) -> dict[str, dict]:

@@ -223,6 +223,7 @@ def draw(values: dict):
         if key == columns[-1][0]:
             for axis, name in zip(axes[4 * i :], ("DDIM steps", "guidance", "best of", "network calls"), strict=True):
                 axis.set_xlabel(name)
-    axes[3].legend(frameon=False, fontsize=7, ncols=2)
+    handles, names = axes[3].get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside upper right", frameon=False, fontsize=8, ncols=len(names))
     pictures.caption(figure, values, "shaded: standard deviation between seeds" if len(settings["seeds"]) > 1 else "")
     return figure
