@@ -228,7 +228,7 @@ LAB = ModelConfig(
     unet=UNetConfig(latent_channels=16, widths=(64, 128, 192), blocks=2, attention=(False, True, True),
                     head_channels=32, cond_dim=256, groups=16, attentions=1),
     diffusion=DiffusionConfig(prediction="v"),  # the paper predicts eps; v wastes less of a short training on high noise
-    window_seconds=2.56, default_steps=20, default_guidance=3.0, default_sampler="dpmpp_2m",
+    window_seconds=2.56, default_steps=25, default_guidance=3.0, default_sampler="unipc",  # assets/experiments: trajectories
 )
 
 #                          name          UNet width  head channels      UNet parameters

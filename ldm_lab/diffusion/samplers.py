@@ -228,13 +228,13 @@ class Sampler:
 
 
 SAMPLERS: dict[str, Sampler] = {
-    #                      function             grid       random  eta   passes  title
-    "ddpm":         Sampler(sample_ddpm,         "leading", True,  None, 1, "DDPM: ancestral, for many steps"),
-    "ddim":         Sampler(sample_ddim,         "leading", False, 0.0,  1, "DDIM: AudioLDM's own"),
-    "heun":         Sampler(sample_heun,         "karras",  False, None, 2, "Heun: second order, two passes a step"),
-    "dpmpp_2m":     Sampler(sample_dpmpp_2m,     "karras",  False, None, 1, "DPM-Solver++ 2M: second order, few steps"),
-    "dpmpp_2m_sde": Sampler(sample_dpmpp_2m_sde, "karras",  False, 1.0,  1, "DPM-Solver++ 2M with fresh noise"),
-    "unipc":        Sampler(sample_unipc,        "karras",  False, None, 1, "UniPC: corrects DPM-Solver++ 2M for free"),
+    #                      function             grid           random  eta   passes  title
+    "ddpm":         Sampler(sample_ddpm,         "leading",     True,  None, 1, "DDPM: ancestral, for many steps"),
+    "ddim":         Sampler(sample_ddim,         "leading",     False, 0.0,  1, "DDIM: AudioLDM's own"),
+    "heun":         Sampler(sample_heun,         "karras",      False, None, 2, "Heun: second order, two passes a step"),
+    "dpmpp_2m":     Sampler(sample_dpmpp_2m,     "exponential", False, None, 1, "DPM-Solver++ 2M: second order, few steps"),
+    "dpmpp_2m_sde": Sampler(sample_dpmpp_2m_sde, "karras",      False, 1.0,  1, "DPM-Solver++ 2M with fresh noise"),
+    "unipc":        Sampler(sample_unipc,        "exponential", False, None, 1, "UniPC: corrects DPM-Solver++ 2M for free"),
 }  # fmt: skip
 
 

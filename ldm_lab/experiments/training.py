@@ -38,12 +38,17 @@ BETTER_LOW = ("frechet", "loss_audio", "loss_text")
 
 @dataclass(frozen=True)
 class Settings:
-    """`count` test captions for every run in the folder `runs` (subfolders RECIPE-SEED); all are compared with `base`."""
+    """`count` test captions for every run in the folder `runs` (subfolders RECIPE-SEED); all are compared with `base`.
+    sampler, grid, steps, guidance: how every run makes its sounds."""
 
-    count: int = 96
+    count: int = 64
     seed: int = 0
     runs: str = "runs/ablations"
     base: str = "base"
+    sampler: str = "dpmpp_2m"
+    grid: str = "karras"
+    steps: int = 20
+    guidance: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def run(ldm: AudioLDM, settings: Settings, *, progress: bool = True) -> dict:
     """Figures of every recipe over its seeds, differences from the base, and the claims of the paper."""
     bench = open_bench(ldm, "training", settings.count, seed=settings.seed)
     runs = find_runs(settings.runs, settings.base)
-    seen = {(r.name, r.seed): measure(bench, open_run(ldm, r), r, progress=progress) for r in runs}
+    seen = {(r.name, r.seed): measure(bench, open_run(ldm, r), r, settings, progress=progress) for r in runs}
     names = list(dict.fromkeys(r.name for r in runs))
     seeds = {name: [r.seed for r in runs if r.name == name] for name in names}
     columns, of = [column for column, _ in COLUMNS], lambda name: [seen[name, seed] for seed in seeds[name]]
@@ -103,15 +108,17 @@ def budget(run: Run) -> dict:
             "unet": sha256(run.weights / "unet.safetensors")}
 
 
-def measure(bench: Bench, ldm: AudioLDM, run: Run, *, progress: bool) -> dict[str, np.ndarray]:
-    """Of every caption: was the sound's category heard, its CLAP score, its judge features (and the real clips'); of every clip: the losses."""
-    what = {"run": f"{run.name}-{run.seed}", "unet": sha256(run.weights / "unet.safetensors")}
+def measure(bench: Bench, ldm: AudioLDM, run: Run, settings: Settings, *, progress: bool) -> dict[str, np.ndarray]:
+    """Of every caption: was the sound's category heard, its CLAP score, its judge features (and the real clips'); of every
+    clip: the losses."""
+    way = {name: getattr(settings, name) for name in ("sampler", "grid", "steps", "guidance")}
+    what = {"run": f"{run.name}-{run.seed}", "unet": sha256(run.weights / "unet.safetensors"), **way}
     seeds = bench.seeds("generate", len(bench.captions))
     samples = bench.test.wav.shape[1]
 
     def make(items: list[int]) -> dict[str, Tensor]:
         result = generate(ldm, [bench.captions[i] for i in items], seed=[seeds[i] for i in items], batch=len(items),
-                          seconds=samples / ldm.sample_rate, progress=False)
+                          seconds=samples / ldm.sample_rate, progress=False, **way)
         return bench.describe(result.audio) | losses(ldm, bench, items)
 
     keys = list(zip(bench.captions, seeds, keys_of(bench)))
@@ -120,7 +127,8 @@ def measure(bench: Bench, ldm: AudioLDM, run: Run, *, progress: bool) -> dict[st
     text = torch.cat([bench.ldm.clap.encode_text([words]).detach() for words in bench.captions])
     real = bench.cache.tensors({"real": keys_of(bench)}, lambda: bench.describe(bench.test.wav))
     return {"top1": top_k(made["logits"], labels), "top3": top_k(made["logits"], labels, k=3),
-            "clap": clap_score(text, made["clap"]), "features": made["features"].double().numpy(), "real": real["features"].double().numpy(),
+            "clap": clap_score(text, made["clap"]), "features": made["features"].double().numpy(),
+            "real": real["features"].double().numpy(),
             "loss_audio": made["loss_audio"].numpy(), "loss_text": made["loss_text"].numpy()}
 
 

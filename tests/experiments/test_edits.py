@@ -67,7 +67,7 @@ def test_level_steps_at_seams_are_in_decibels():
 def test_super_resolution(tiny):
     values = super_resolution.run(tiny, super_resolution.Settings(count=3, steps=2, envelope_clips=4), progress=False)
     check({**values, "settings": {"cutoffs": [4000, 2000]}}, super_resolution)
-    assert len(values["figures"]) == 8
+    assert len(values["figures"]) == 10
     for cutoff in (4000, 2000):
         assert values["figures"][f"{cutoff} Hz: unprocessed"]["lsd_high"]["value"] > 1.0
 

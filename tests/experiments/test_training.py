@@ -38,7 +38,7 @@ def test_runs_are_found_opened_compared_and_drawn(runs):
     assert [(run.name, run.seed) for run in found] == [("base", 0), ("base", 1), ("size_small", 0), ("size_small", 1)]
     small = training.open_run(ldm, found[2])
     assert small.scale_factor == 1.5 and small.config.unet.widths == (8, 8) and small.vocoder is ldm.vocoder
-    values = training.run(ldm, training.Settings(count=3, runs=str(runs)), progress=False)
+    values = training.run(ldm, training.Settings(count=3, runs=str(runs), steps=2), progress=False)
     assert values["table"]["rows"] == ["base", "size_small"] and len(values["runs"]) == 4
     row = values["figures"]["base"]["clap"]
     assert row["n"] == 3 and row["low"] <= row["value"] <= row["high"] and len(row["each_seed"]) == 2
@@ -49,7 +49,7 @@ def test_runs_are_found_opened_compared_and_drawn(runs):
         "the larger model is better than the small one (judge top-1)",
         "the larger model is better than the small one (Frechet distance)"}
     training.draw({**values, "model": "tiny", "weights": {}, "settings": {"seed": 0}})
-    assert training.run(ldm, training.Settings(count=3, runs=str(runs)), progress=False)["figures"] == values["figures"]
+    assert training.run(ldm, training.Settings(count=3, runs=str(runs), steps=2), progress=False)["figures"] == values["figures"]
 
 
 def test_a_folder_without_the_base_says_what_to_train(tmp_path):
