@@ -158,14 +158,14 @@ def keys_of(bench: Bench) -> list[str]:
 
 
 def claims(found: dict[str, dict], base: str) -> list[dict]:
-    """The paper's claims about training, checked on the judge's top-1 and the Frechet distance."""
+    """The paper's claims about training, checked on the judge's top-1, the CLAP score and the Frechet distance."""
     said = {"condition_text": "told by audio alone, the model is better than told by text alone",
             "condition_both": "told by audio alone, the model is better than told by both",
             "size_small": "the larger model is better than the small one", "compression_r16": "r = 8 is better than r = 16",
             "mixup_on": "without mixed windows the model is better"}
     out = []
     for name, claim in said.items():
-        for column, label in (COLUMNS[0], COLUMNS[3]) if name in found else ():
+        for column, label in (COLUMNS[0], COLUMNS[2], COLUMNS[3]) if name in found else ():
             figure = found[name][column]
             worse = figure["low"] > 0 if column in BETTER_LOW else figure["high"] < 0
             out.append({"claim": f"{claim} ({label})", "holds": bool(worse and figure["beyond_seeds"] is not False),
@@ -192,7 +192,8 @@ def draw(values: dict):
     chosen = [column for column in COLUMNS if column[0] in ("top1", "clap", "frechet")]
     figure, axes = panels(len(chosen), width=3.9, height=0.9 + 0.42 * len(names))
     for axis, (column, label) in zip(axes, chosen):
-        bars(axis, names, [values["figures"][name][column] for name in names],
+        labels = [f"{name} (audio)" if name == values["settings"]["base"] else name for name in names]
+        bars(axis, labels, [values["figures"][name][column] for name in names],
              colours=[COLOURS[i % len(COLOURS)] for i in range(len(names))], label=label)
-    caption(figure, values, f"mean over {len(values['runs'])} runs")
+    caption(figure, values, f"means over the seeds of {len(values['runs'])} runs")
     return figure

@@ -47,8 +47,9 @@ def test_runs_are_found_opened_compared_and_drawn(runs):
     assert gap["value"] == pytest.approx(values["figures"]["size_small"]["clap"]["value"] - row["value"], abs=1e-5)
     assert {claim["claim"] for claim in values["claims"]} == {
         "the larger model is better than the small one (judge top-1)",
+        "the larger model is better than the small one (CLAP score)",
         "the larger model is better than the small one (Frechet distance)"}
-    training.draw({**values, "model": "tiny", "weights": {}, "settings": {"seed": 0}})
+    training.draw({**values, "model": "tiny", "weights": {}, "settings": {"seed": 0, "base": "base"}})
     assert training.run(ldm, training.Settings(count=3, runs=str(runs), steps=2), progress=False)["figures"] == values["figures"]
 
 
