@@ -53,7 +53,9 @@ def test_a_mistyped_command_names_the_nearest(lab):
 
 def test_every_command_has_help():
     words = build_parser().format_help()
-    assert all(name in words for name in ("generate", "doctor", "lab", "corpus", "train", "assemble", "measure", "report"))
+    names = ("generate", "doctor", "lab", "corpus", "train", "assemble", "measure", "report", "transfer", "inpaint",
+             "super-resolve", "vary", "edit", "interpolate", "extend", "loop", "evaluate", "listening", "experiment")
+    assert all(f"    {name} " in words or f"    {name}\n" in words for name in names)
 
 
 # --- generate --------------------------------------------------------------------------------------------------------

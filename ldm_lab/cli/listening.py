@@ -21,7 +21,7 @@ def add_commands(commands, common: argparse.ArgumentParser) -> None:
     add("folder", type=Path, help="the test to write; the key becomes FOLDER-key.json beside it")
     add("--systems", nargs="+", default=[], metavar="NAME=FOLDER", help="sounds of each system, paired by file name")
     add("--reference", type=Path, metavar="FOLDER", help="the real sounds: hidden reference, and source of the anchors")
-    add("--prompts", type=Path, metavar="FILE.csv", help="columns item, prompt; REL shows them")
+    add("--prompts", type=Path, metavar="FILE.csv", help="columns file and prompt, as for evaluate; REL shows them")
     add("--table", type=Path, metavar="FILE.csv", help="instead of folders: columns item, system, file, prompt")
     add("--kinds", nargs="+", default=["ovl", "rel"], metavar="KIND",
         help="ovl, rel, mushra, abx, preference; default: ovl rel")
@@ -53,8 +53,8 @@ def run_make(args: argparse.Namespace) -> int:
         if len(systems) < len(args.systems) or not all(name and folder for name, folder in systems.items()):
             raise OptionError(f"--systems: got {' '.join(args.systems)}, expected NAME=FOLDER, each name once")
         folders = {name: Path(folder) for name, folder in systems.items()}
-        rows = read_rows(args.prompts, ("item", "prompt")) if args.prompts else []
-        prompts = {row["item"]: row["prompt"] for row in rows}
+        rows = read_rows(args.prompts, ("file", "prompt")) if args.prompts else []
+        prompts = {Path(row["file"]).stem: row["prompt"] for row in rows}
         stimuli = from_folders(folders | ({"reference": args.reference} if args.reference else {}), prompts=prompts)
     playlist = make_playlist(stimuli, args.folder, kinds=args.kinds, key=args.key, anchors=not args.no_anchors,
                              repeats=args.repeats, seconds=args.seconds, title=args.title)

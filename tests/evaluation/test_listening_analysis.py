@@ -313,7 +313,7 @@ def test_the_command_makes_a_test_and_reports_it(lab, tmp_path):
                 tmp_path / system / f"{name}.wav",
                 torch.randn(RATE // 4, generator=torch.Generator().manual_seed(k)) * 0.1,
             )
-    (tmp_path / "prompts.csv").write_text("item,prompt\ndog,a dog barking\nrain,rain on a roof\n")
+    (tmp_path / "prompts.csv").write_text("file,prompt\ndog.wav,a dog barking\nrain.wav,rain on a roof\n")
     words = ("listening", "make", tmp_path / "test", "--systems", f"made={tmp_path / 'made'}")
     assert "REL shows it" in lab(*words).err
     done = lab(*words, "--reference", tmp_path / "real", "--prompts", tmp_path / "prompts.csv")
