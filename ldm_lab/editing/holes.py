@@ -6,6 +6,7 @@ Lugmayr et al. 2022, RePaint, eq. 8), so the network always continues what is re
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -95,8 +96,12 @@ def fill(job: Job, name: str, mask: Mask, *, paste_back: bool = True, jumps: int
     def at(tensor: Tensor, items: list[Item], like: Tensor) -> Tensor:
         return tensor[[item.prompt for item in items]].to(like)
 
+    @functools.lru_cache(maxsize=1)  # the same for every pass of a batch
+    def start_noise(items: tuple[Item, ...], device: torch.device) -> Tensor:
+        return torch.stack([item.noise(tuple(known.shape[1:]), "start") for item in items]).to(device)
+
     def project(x: Tensor, sigma: Tensor, items: list[Item]) -> Tensor:
-        noise = torch.stack([item.noise(tuple(x.shape[1:]), "start") for item in items]).to(x)
+        noise = start_noise(tuple(items), x.device).to(x)
         there = at(known, items, x) + sigma.to(x)[:, None, None, None] * noise
         return torch.lerp(x, there, at(held, items, x))
 
