@@ -168,6 +168,17 @@ def test_ddim_equals_diffusers(steps, eta):
     assert (ours - x).abs().max() < 2e-4 * x.abs().max()
 
 
+def assert_ends_alike(sampler, theirs, steps, *, noise=None, **options):
+    """Our `sampler` and their scheduler end in the same place, from the same start, network, sigmas and noise."""
+    theirs.set_timesteps(steps)
+    x, emb = start(torch.float32), torch.ones(4, 3)
+    ours = sampler(bound(), noise_to_x(x, theirs.sigmas[0]), theirs.sigmas.double(), noise=noise, **options)
+    for i, t in enumerate(theirs.timesteps):
+        fresh = {} if noise is None else {"variance_noise": noise(i)}
+        x = theirs.step(network(x, t.expand(4), emb), t, x, **fresh).prev_sample
+    assert (ours - x).abs().max() < 5e-4 * x.abs().max()
+
+
 @pytest.mark.parametrize("steps", [5, 14, 20, 50])
 @pytest.mark.parametrize("spacing", ["leading", "trailing", "linspace"])
 def test_dpmpp_2m_equals_diffusers(steps, spacing):
@@ -177,12 +188,7 @@ def test_dpmpp_2m_equals_diffusers(steps, spacing):
         **BETAS, algorithm_type="dpmsolver++", solver_type="midpoint", solver_order=2, timestep_spacing=spacing,
         final_sigmas_type="zero", lower_order_final=True, steps_offset=1,
     )
-    theirs.set_timesteps(steps)
-    x, emb = start(torch.float32), torch.ones(4, 3)
-    ours = sample_dpmpp_2m(bound(), noise_to_x(x, theirs.sigmas[0]), theirs.sigmas.double())
-    for t in theirs.timesteps:
-        x = theirs.step(network(x, t.expand(4), emb), t, x).prev_sample
-    assert (ours - x).abs().max() < 5e-4 * x.abs().max()
+    assert_ends_alike(sample_dpmpp_2m, theirs, steps)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 20])
@@ -194,12 +200,7 @@ def test_unipc_equals_diffusers(steps, spacing):
         **BETAS, solver_order=2, solver_type="bh2", predict_x0=True, timestep_spacing=spacing, final_sigmas_type="zero",
         lower_order_final=True, steps_offset=1,
     )
-    theirs.set_timesteps(steps)
-    x, emb = start(torch.float32), torch.ones(4, 3)
-    ours = sample_unipc(bound(), noise_to_x(x, theirs.sigmas[0]), theirs.sigmas.double())
-    for t in theirs.timesteps:
-        x = theirs.step(network(x, t.expand(4), emb), t, x).prev_sample
-    assert (ours - x).abs().max() < 5e-4 * x.abs().max()
+    assert_ends_alike(sample_unipc, theirs, steps)
 
 
 @pytest.mark.parametrize("steps", [2, 14, 20])
@@ -211,13 +212,7 @@ def test_dpmpp_2m_sde_equals_diffusers(steps, spacing):
         **BETAS, algorithm_type="sde-dpmsolver++", solver_type="midpoint", solver_order=2, timestep_spacing=spacing,
         final_sigmas_type="zero", lower_order_final=True, steps_offset=1,
     )
-    theirs.set_timesteps(steps)
-    x, emb = start(torch.float32), torch.ones(4, 3)
-    ours = sample_dpmpp_2m_sde(bound(), noise_to_x(x, theirs.sigmas[0]), theirs.sigmas.double(), eta=1.0,
-                               noise=lambda i: noises(12)(i).float())
-    for i, t in enumerate(theirs.timesteps):
-        x = theirs.step(network(x, t.expand(4), emb), t, x, variance_noise=noises(12)(i).float()).prev_sample
-    assert (ours - x).abs().max() < 5e-4 * x.abs().max()
+    assert_ends_alike(sample_dpmpp_2m_sde, theirs, steps, eta=1.0, noise=lambda i: noises(12)(i).float())
 
 
 def test_dpmpp_2m_sde_without_noise_is_dpmpp_2m():
