@@ -22,7 +22,7 @@ FLOORS = {
     "audio": 3,
     "models": 4, "diffusion": 4,
     "system": 5, "options": 5, "result": 5, "checkpoint": 6,
-    "generate": 7, "corpus": 7, "editing": 8,
+    "generate": 7, "corpus": 7, "trace": 8, "editing": 8,
     "evaluation": 8, "training": 9,
     "experiments": 10, "widgets": 11,
     "course": 12, "doctor": 12, "cli": 13, "__init__": 14, "__main__": 14,

@@ -15,7 +15,7 @@ _NAMES = {
     "OPEN": "ldm_lab.course.check",
     "diagram": "ldm_lab.course.stack_map",
     "film": "ldm_lab.course.stack_map",
-    "follow": "ldm_lab.course.trace",
+    "follow": "ldm_lab.trace",
 }
 
 __all__ = ["load", *_NAMES]

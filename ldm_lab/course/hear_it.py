@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ldm_lab.audio.mel import istft, mel_to_magnitude
 from ldm_lab.course.check import Card, choices
-from ldm_lab.course.trace import Trace, follow
 from ldm_lab.rng import Rng
+from ldm_lab.trace import Trace, follow
 
 PARTS = ("clap", "unet", "decoder", "vocoder")
 KEY = {"A": "unet", "B": "vocoder", "C": "clap"}

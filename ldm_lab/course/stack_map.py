@@ -15,7 +15,7 @@ from ldm_lab.course.figure import INK, LINE, PAPER, Figure, figure, image, text,
 from ldm_lab.errors import OptionError, unknown
 
 if TYPE_CHECKING:
-    from ldm_lab.course.trace import Trace
+    from ldm_lab.trace import Trace
 
 WIDTH, BOX, GAP, EDGE = 940, 156, 34, 12  # drawing units
 TALL, SHORT, BETWEEN = 148, 84, 52  # height of a box with and without a picture; room between the rows
