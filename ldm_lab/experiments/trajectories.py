@@ -15,9 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ldm_lab.diffusion.cost import network_passes
 from ldm_lab.diffusion.guidance import guide
 from ldm_lab.diffusion.samplers import SAMPLERS
-from ldm_lab.diffusion.schedule import Schedule, grid
+from ldm_lab.diffusion.schedule import Schedule
 from ldm_lab.errors import OptionError
 from ldm_lab.evaluation import statistics
 from ldm_lab.evaluation.judging import judge_features
@@ -43,10 +44,7 @@ class Solver(NamedTuple):
 
     def calls(self, schedule: Schedule) -> int:
         """How often it asks the denoiser, counted."""
-        asked = []
-        SAMPLERS[self.sampler].run(lambda x, sigma: asked.append(sigma) or x, torch.ones(1, 1, dtype=torch.float64),
-                                   grid(schedule, self.steps, self.grid), eta=0.0)
-        return len(asked)
+        return network_passes(schedule, self.sampler, self.steps, kind=self.grid)
 
     @property
     def label(self) -> str:
