@@ -30,6 +30,6 @@ def esm(name: str) -> str:
     return "\n".join(parts.values())
 
 
-def css(name: str) -> str:
-    """Text of `js/<name>.css`."""
-    return (FOLDER / f"{name}.css").read_text(encoding="utf-8")
+def css(*names: str) -> str:
+    """Text of `js/<name>.css` of each name, joined."""
+    return "\n".join((FOLDER / f"{name}.css").read_text(encoding="utf-8") for name in names)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from browser_tools import as_json, kernel, settled
 
 FAKE_MODEL = (Path(__file__).parent / "fake_model.js").read_text(encoding="utf-8")
 # Without the background flags Chromium looks for its own services; tests must not touch the network.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>widget</title>
-<body style="margin:12px;width:720px;background:{background};color:{colour}"><style>{css}</style><div id="root"></div>
+<body style="margin:12px;width:{width}px;background:{background};color:{colour}"><style>{css}</style><div id="root"></div>
 </body></html>"""
 
 
@@ -40,31 +40,24 @@ def browser(chromium) -> Iterator:
         opened.close()
 
 
-def as_json(value):
-    """Widget state as JSON: bytes become {"bytes": base64}, which the fake model turns into a DataView."""
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return {"bytes": base64.b64encode(bytes(value)).decode("ascii")}
-    if isinstance(value, dict):
-        return {key: as_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [as_json(item) for item in value]
-    return value
-
-
 @pytest.fixture
 def open_widget(browser) -> Iterator[Callable]:
-    """``page = open_widget(widget)``: its ES module rendered with its state. Any error in the page fails the test."""
+    """``page = open_widget(widget)``: its ES module rendered with its state. Any error in the page fails the test.
+
+    live: the widget itself answers, as behind a kernel; otherwise the page's messages are only noted.
+    """
     opened = []
 
-    def opener(widget, *, dark: bool = False):
-        context = browser.new_context(viewport={"width": 760, "height": 480}, color_scheme="dark" if dark else "light")
+    def opener(widget, *, dark: bool = False, live: bool = False, width: int = 760, height: int = 480):
+        context = browser.new_context(viewport={"width": width, "height": height},
+                                      color_scheme="dark" if dark else "light", reduced_motion="reduce")
         page = context.new_page()
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         opened.append((context, errors))
         look = {"background": "#111", "colour": "#eee"} if dark else {"background": "#fff", "colour": "#111"}
-        html = PAGE.format(css=widget._css, **look)
+        html = PAGE.format(css=widget._css, width=width - 40, **look)
         files = {"/": ("text/html", html), "/widget.js": ("text/javascript", widget._esm),
                  "/fake_model.js": ("text/javascript", FAKE_MODEL)}
 
@@ -77,6 +70,9 @@ def open_widget(browser) -> Iterator[Callable]:
                 route.abort()
 
         page.route("**/*", serve)
+        if live:
+            carry = kernel(widget)
+            page.expose_function("python", carry)
         page.goto("http://localhost/")
         keys = [key for key in widget.keys if not key.startswith("_") and key not in ("layout", "tooltip", "tabbable")]
         state = as_json({key: getattr(widget, key) for key in keys})
@@ -87,6 +83,8 @@ def open_widget(browser) -> Iterator[Callable]:
             globalThis.cleanup = await widget.default.render({ model, el: document.getElementById('root') });
         }""", state)
         page.errors = errors
+        if live:
+            settled(page)
         return page
 
     yield opener

@@ -1,9 +1,8 @@
 """The player's ES module in a real Chromium: picture, sound, mouse, keyboard, clean-up."""
 
-import base64
-
 import numpy as np
 import pytest
+from browser_tools import pixels, render_offline, written
 
 from ldm_lab.widgets import player
 from ldm_lab.widgets.picture import RAMP, colours
@@ -21,19 +20,6 @@ def chirp() -> np.ndarray:
 @pytest.fixture
 def page(open_widget, chirp):
     return open_widget(player(chirp, title="chirp", transcript="A tone rises for two seconds."))
-
-
-def pixels(page, x: int, y: int, width: int, height: int) -> np.ndarray:
-    """RGB pixels (H, W, 3) of a part of the canvas, CSS coordinates."""
-    raw = page.evaluate("""([x, y, w, h]) => { const d = document.querySelector('canvas').getContext('2d')
-        .getImageData(x, y, w, h).data; let text = '';
-        for (let i = 0; i < d.length; i += 4096) text += String.fromCharCode(...d.subarray(i, i + 4096));
-        return btoa(text) }""", [x, y, width, height])
-    return np.frombuffer(base64.b64decode(raw), np.uint8).reshape(height, width, 4)[..., :3].astype(float)
-
-
-def written(page, name: str) -> list:
-    return page.evaluate("name => model.written.filter(([n]) => n === name).map(([, v]) => v)", name)
 
 
 def position(page) -> float:
@@ -70,7 +56,7 @@ def test_the_front_end_paints_the_colours_of_the_still_picture(page):
 
 
 def test_frequencies_lie_where_their_bands_are(page):
-    centres = page.evaluate("model.get('band_hz')")
+    centres = page.evaluate("model.get('sound').band_hz")
     for band in (0, 13, 63):
         assert page.evaluate("([hz, c]) => widget.bandOf(hz, c)", [centres[band], centres]) == pytest.approx(band)
     assert page.evaluate("([hz, c]) => widget.bandOf(hz, c)", [sum(centres[20:22]) / 2, centres]) == pytest.approx(20.5)
@@ -87,7 +73,7 @@ def test_click_seeks_and_tells_python(page):
 
 
 def test_keyboard_alone_is_enough(page):
-    for expected in ("ldm-play", "ldm-loop", "ldm-slider"):
+    for expected in ("ldm-play", "ldm-loop", "ldm-new-box", "ldm-zoom-in", "ldm-slider"):
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.className") == expected
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineWidth")
@@ -163,19 +149,6 @@ def test_python_moves_the_position(page, receive):
     assert position(page) == pytest.approx(1.25)
 
 
-def render_offline(page, *, offset: float = 0.0, loop: bool = False, active: int = 0, samples: int) -> np.ndarray:
-    raw = page.evaluate("""async ([offset, loop, active, samples]) => {
-        const sounds = model.get('versions').map(({ pcm }) => widget.decode(pcm));
-        const context = new OfflineAudioContext(1, samples, 16000);
-        widget.schedule(context, sounds, 16000, { offset, loop, active });
-        const bytes = new Uint8Array((await context.startRendering()).getChannelData(0).buffer);
-        let text = '';
-        for (let i = 0; i < bytes.length; i += 4096) text += String.fromCharCode(...bytes.subarray(i, i + 4096));
-        return btoa(text);
-    }""", [offset, loop, active, samples])
-    return np.frombuffer(base64.b64decode(raw), dtype="<f4")
-
-
 def test_sound_in_the_browser_equals_the_sound_in_python(page, chirp):
     assert np.abs(render_offline(page, samples=len(chirp)) - chirp).max() < 1e-3
     half = render_offline(page, offset=1.0, samples=len(chirp))
@@ -210,7 +183,7 @@ def test_versions_switch_without_moving(open_widget, receive, chirp):
 
 def test_a_new_sound_replaces_the_old_one(page, receive, chirp):
     other = player(chirp[:8000], title="half a second", transcript="It is short.")
-    receive(page, title=other.title, versions=other.versions)
+    receive(page, title=other.title, sound=other.sound)
     assert page.locator(".ldm-slider").get_attribute("aria-valuemax") == "0.50"
     assert page.locator(".ldm-title").inner_text() == "half a second"
     assert page.locator(".ldm-transcript").inner_text() == "It is short."

@@ -47,11 +47,39 @@ export function bandOf(hz, centres) {
   return above - 1 + (hz - centres[above - 1]) / (centres[above] - centres[above - 1]);
 }
 
+/** Height in the picture, in bands from its lower edge, of a frequency; `hertzAt` is the reverse. */
+export function rowOf(hz, centres, top) {
+  const [rows, hertz] = knots(centres, top);
+  return interpolate(hz, hertz, rows);
+}
+
+export function hertzAt(row, centres, top) {
+  const [rows, hertz] = knots(centres, top);
+  return interpolate(row, rows, hertz);
+}
+
+// The picture's lower edge is 0 Hz and its upper edge `top`, half the sample rate; each band's centre lies between.
+const knots = (centres, top) => [
+  [0, ...centres.map((_, band) => band + 0.5), centres.length],
+  [0, ...centres.map((hz) => Math.min(Math.max(hz, 1e-3), top - 1e-3)), top],
+];
+
+function interpolate(x, from, to) {
+  const above = from.findIndex((value) => value >= x);
+  if (above < 0) return to[to.length - 1];
+  if (above === 0) return to[0];
+  const share = (x - from[above - 1]) / (from[above] - from[above - 1]);
+  return to[above - 1] + share * (to[above] - to[above - 1]);
+}
+
 export const clock = (seconds) => `${seconds.toFixed(2)} s`;
 const hertz = (hz) => (hz >= 1000 ? `${hz / 1000}k` : `${hz}`);
 
-/** Draw picture and axes into `canvas`; returns the plot box in CSS pixels. `ink` is the theme's text colour. */
-export function draw(canvas, { picture, seconds, duration, centres, ink }) {
+/**
+ * Draw picture and axes into `canvas`; returns the plot box in CSS pixels. `picture` covers `seconds` from 0 and all bands;
+ * `view` {start, end (s), bottom, top (bands)} is the part that is shown; `ink` the theme's text colour.
+ */
+export function draw(canvas, { picture, seconds, view, centres, rate, ink }) {
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
   const scale = globalThis.devicePixelRatio || 1;
   canvas.width = Math.round(width * scale);
@@ -63,26 +91,48 @@ export function draw(canvas, { picture, seconds, duration, centres, ink }) {
   pen.scale(scale, scale);
   pen.fillStyle = "#000004";
   pen.fillRect(box.x, box.y, box.width, box.height);
-  if (picture) pen.drawImage(picture, box.x, box.y, (box.width * seconds) / (duration || 1), box.height);
-  Object.assign(pen, { fillStyle: ink, strokeStyle: ink, lineWidth: 1, font: "11px system-ui, sans-serif" });
-  pen.textAlign = "center";
-  pen.textBaseline = "top";
-  const times = ticks(duration, Math.max(2, box.width / 70));
-  times.forEach((time, i) => {
-    const x = box.x + (box.width * time) / (duration || 1);
-    pen.fillRect(x - 0.5, box.y + box.height, 1, 4);
-    pen.fillText(i ? `${time}` : "0", x, box.y + box.height + 6);
-  });
-  pen.textAlign = "right";
-  pen.fillText("seconds", box.x + box.width, box.y + box.height + 18);
-  pen.textBaseline = "middle";
-  for (const hz of [250, 500, 1000, 2000, 4000].filter((f) => f < centres[centres.length - 1])) {
-    const y = box.y + box.height * (1 - (bandOf(hz, centres) + 0.5) / centres.length);
-    pen.fillRect(box.x - 4, y - 0.5, 4, 1);
-    pen.fillText(hertz(hz), box.x - 7, y);
+  const length = view.end - view.start || 1;
+  const shown = Math.min(view.end, seconds) - view.start;
+  if (picture && shown > 0) {
+    const [perSecond, bands] = [picture.width / seconds, view.top - view.bottom];
+    const source = [view.start * perSecond, picture.height - view.top, shown * perSecond, bands];
+    pen.drawImage(picture, ...source, box.x, box.y, (box.width * shown) / length, box.height);
   }
-  pen.textAlign = "left";
-  pen.fillText("Hz", 2, box.y + 7);
+  Object.assign(pen, { fillStyle: ink, strokeStyle: ink, lineWidth: 1, font: "11px system-ui, sans-serif" });
+  drawTimes(pen, box, view);
+  drawHertz(pen, box, view, centres, rate);
   return box;
 }
 
+function drawTimes(pen, box, view) {
+  const length = view.end - view.start;
+  pen.textAlign = "center";
+  pen.textBaseline = "top";
+  const step = ticks(length, Math.max(2, box.width / 70))[1] ?? length;
+  for (let i = Math.ceil(view.start / step - 1e-6); i * step <= view.end + 1e-6 && length > 0; i++) {
+    const x = box.x + (box.width * (i * step - view.start)) / length;
+    pen.fillRect(x - 0.5, box.y + box.height, 1, 4);
+    pen.fillText(`${Number((i * step).toPrecision(6))}`, x, box.y + box.height + 6);
+  }
+  pen.textAlign = "right";
+  pen.fillText("seconds", box.x + box.width, box.y + box.height + 18);
+}
+
+function drawHertz(pen, box, view, centres, rate) {
+  pen.textAlign = "right";
+  pen.textBaseline = "middle";
+  const row = (hz) => rowOf(hz, centres, rate / 2);
+  const y = (hz) => box.y + (box.height * (view.top - row(hz))) / (view.top - view.bottom);
+  const [low, high] = [view.bottom, view.top].map((edge) => hertzAt(edge, centres, rate / 2));
+  const close = high - low < rate / 6; // zoomed in: round steps; else octaves
+  const marks = close
+    ? ticks(high, (5 * high) / Math.max(1, high - low)).filter((hz) => hz > low)
+    : [250, 500, 1000, 2000, 4000, 8000];
+  for (const hz of marks.filter((f) => f > low && f < Math.min(high, centres[centres.length - 1]))) {
+    if (y(hz) < box.y + 14) continue; // "Hz" stands there
+    pen.fillRect(box.x - 4, y(hz) - 0.5, 4, 1);
+    pen.fillText(hertz(hz), box.x - 7, y(hz));
+  }
+  pen.textAlign = "left";
+  pen.fillText("Hz", 2, box.y + 7);
+}
