@@ -32,16 +32,16 @@ class Pack:
 
 
 def pack(sounds, *, sample_rate: int = 16000, config: MelConfig | None = None,
-         transcript: str | Mapping[str, str] | None = None, top: float | None = None) -> Pack:
-    """One wav ((N,) or (1, N) in [-1, 1]) or up to four versions {label: wav} of a sound, ready for a page.
+         transcript: str | Mapping[str, str] | None = None, top: float | None = None, most: int = MAX_VERSIONS) -> Pack:
+    """One wav ((N,) or (1, N) in [-1, 1]) or up to `most` versions {label: wav} of a sound, ready for a page.
 
     transcript: a line for all versions, or {label: line}; None measures one (`describe`). top: natural-log mel value of
     the brightest colour; None takes the loudest cell of all versions. Each version gets the `gain` that makes all equally
     loud (ITU-R BS.1770), never above 1. Raises AudioInputError, OptionError.
     """
     named = sounds if isinstance(sounds, Mapping) else {"": sounds}
-    if not 1 <= len(named) <= MAX_VERSIONS:
-        raise OptionError(f"got {len(named)} versions, expected 1 to {MAX_VERSIONS}")
+    if not 1 <= len(named) <= most:
+        raise OptionError(f"got {len(named)} versions, expected 1 to {most}")
     if isinstance(transcript, Mapping) and set(transcript) != set(named):
         raise OptionError(f"transcript: got lines for {sorted(transcript)}, expected one for each of {sorted(named)}")
     config = config or MelConfig(sample_rate=sample_rate, fmax=min(8000.0, sample_rate / 2))

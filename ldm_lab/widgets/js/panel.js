@@ -20,6 +20,7 @@ function panelParts(options) {
     zoomOut: button({ icon: "zoomOut", title: "Zoom out (-)", className: "ldm-zoom-out" }),
     newBox: button({ icon: "box", title: "Box around the playhead (B)", pressed: false, className: "ldm-new-box" }),
     zoomBox: button({ icon: "zoomIn", title: "Zoom to the box (Z)" }),
+    solo: button({ label: "Only the box", title: "Hear only the box (O)", pressed: false }),
     noBox: button({ icon: "close", title: "Remove the box (Escape)" }),
     title: element("span", { class: "ldm-title" }),
     time: element("span", { class: "ldm-time" }),
@@ -29,6 +30,7 @@ function panelParts(options) {
   };
   ui.right = element("span", { class: "ldm-right" }, ui.zoomIn, ui.zoomOut, ui.time);
   if (options.boxes) ui.right.prepend(ui.newBox);
+  ui.solo.hidden = options.hearBox;
   return ui;
 }
 
@@ -49,19 +51,22 @@ function boxFields(onchange) {
 
 class Panel {
   constructor(model, options) {
-    Object.assign(this, { model, options, pictures: [], shown: {}, frame: 0 });
+    Object.assign(this, { model, options, pictures: [], shown: {}, frame: 0, solo: options.hearBox });
     this.transport = new Transport({ onchange: () => this.refresh() });
     const ui = (this.ui = panelParts(options));
     this.stage = new Stage({
       boxes: options.boxes,
       onseek: (seconds) => this.transport.seek(seconds),
-      onbox: (box, { dragged } = {}) => this.setBox(box ?? [], { play: Boolean(dragged) && options.playBox }),
+      onbox: (box, { dragged } = {}) => {
+        const other = options.hearBox ? [] : model.get("box"); // a click beside a box that only marks leaves it alone
+        this.setBox(box ?? other, { play: Boolean(dragged) && options.playBox });
+      },
       onread: (point) => this.readOut(point),
     });
     this.versions = radios({ label: "Version", onchoose: (i) => this.choose(i) });
     this.versions.root.classList.add("ldm-versions");
     this.fields = boxFields((box) => this.typed(box));
-    ui.box = element("span", { class: "ldm-box", hidden: true }, ...this.fields.nodes, ui.zoomBox, ui.noBox);
+    ui.box = element("span", { class: "ldm-box", hidden: true }, ...this.fields.nodes, ui.solo, ui.zoomBox, ui.noBox);
     const bar = element("div", { class: "ldm-bar" }, ui.play, ui.loop, this.versions.root, ui.match, ui.title, ui.right);
     const foot = element("div", { class: "ldm-foot" }, options.boxes ? ui.hint : "", ui.box);
     this.stage.root.append(ui.read); // beside the name of the time axis
@@ -82,6 +87,7 @@ class Panel {
       [ui.zoomOut, () => this.zoom(2)],
       [ui.newBox, () => this.toggleBox()],
       [ui.zoomBox, () => (stage.zoomTo(this.box), this.refresh())],
+      [ui.solo, () => this.setSolo(!this.solo)],
       [ui.noBox, () => this.setBox([])],
     ];
     for (const [node, act] of clicks) node.addEventListener("click", act);
@@ -94,7 +100,7 @@ class Panel {
       "change:match": () => this.setMatch(model.get("match")),
       "change:active": () => model.get("active") !== transport.active && this.choose(model.get("active")),
       "change:position": () => this.follow(),
-      "change:box": () => this.setBox(model.get("box")),
+      "change:box": () => JSON.stringify(model.get("box")) !== JSON.stringify(this.box ?? []) && this.setBox(model.get("box")),
       "change:playing": () => model.get("playing") !== transport.playing && transport.toggle(),
     });
     const unwatch = watchLook(this.root, () => this.redraw());
@@ -216,18 +222,25 @@ class Panel {
     return this.stage?.box ?? null;
   }
 
-  /** [start, end, low, high] or []; heard alone from now on. `quiet`: the model knows already. */
+  /** [start, end, low, high] or []; heard alone from now on, if `solo`. `quiet`: the model knows already. */
   setBox(values, { play, quiet = false } = {}) {
     const { stage, transport, ui } = this;
     const box = values?.length === 4 ? [...values] : null;
-    const same = JSON.stringify(box) === JSON.stringify(transport.box);
+    const heard = this.solo ? box : null;
+    const same = JSON.stringify(heard) === JSON.stringify(transport.box);
     stage.setBox(box);
     this.fields.set(box);
     ui.box.hidden = !box;
     ui.hint.hidden = Boolean(box);
-    if (!same) transport.setBox(box, play === undefined ? {} : { play: play || transport.playing });
+    if (!same) transport.setBox(heard, play === undefined ? {} : { play: play || transport.playing });
     if (!quiet) write(this.model, { box: box ?? [] });
     this.refresh();
+  }
+
+  setSolo(solo) {
+    this.solo = solo;
+    this.ui.solo.setAttribute("aria-pressed", String(solo));
+    this.setBox(this.box ?? []);
   }
 
   typed([start, end, low, high]) {
@@ -285,6 +298,7 @@ class Panel {
       named.b = () => this.toggleBox();
       named.z = () => this.box && (stage.zoomTo(this.box), this.refresh());
       if (this.box) named.Escape = () => this.setBox([]);
+      if (!options.hearBox) named.o = () => this.setSolo(!this.solo);
     }
     const count = transport.versions.length;
     if (count > 1) named.m = () => this.setMatch(!this.model.get("match"));
@@ -325,7 +339,10 @@ class Panel {
   }
 }
 
-/** A player for `model`. boxes: drag boxes; playBox: a dragged box plays at once; hint: words below the picture. */
-export function panel(model, { boxes = true, playBox = true, hint } = {}) {
-  return new Panel(model, { boxes, playBox, hint });
+/**
+ * A player for `model`. boxes: drag boxes; playBox: a dragged box plays at once; hearBox: a box is heard alone (false: it only
+ * marks, and a button lets it be heard alone); hint: words below the picture.
+ */
+export function panel(model, { boxes = true, playBox = true, hearBox = true, hint } = {}) {
+  return new Panel(model, { boxes, playBox, hearBox, hint });
 }
