@@ -1,0 +1,308 @@
+// SimilarityBoard: words in, sounds ranked by cosine; a softmax with temperature turns cosines into shares.
+
+import { newest } from "./newest.js";
+import { panel } from "./panel.js";
+import { paint } from "./picture.js";
+import { ask, button, element, field, onModel, radios, range, statusLine, write } from "./ui.js";
+
+const BOARD_PAUSE = 250; // ms without a key before the words are asked for
+const COLDEST = 0.005;
+const ZERO = 1 / 3; // where cosine 0 lies on its bar, which runs from -0.5 to 1
+const MOVE = { duration: 350, easing: "ease-in-out" };
+
+/** softmax(values / temperature) */
+export function softmax(values, temperature) {
+  const top = Math.max(...values);
+  const powers = values.map((value) => Math.exp((value - top) / temperature));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  return powers.map((power) => power / sum);
+}
+
+/** Shares (queries x sounds) of cosines: each query's among the sounds, or each sound's among the queries. */
+export function sharesOf(rows, temperature, among) {
+  if (among === "sounds") return rows.map((row) => softmax(row, temperature));
+  const columns = (rows[0] ?? []).map((_, i) => softmax(rows.map((row) => row[i]), temperature));
+  return rows.map((_, q) => columns.map((column) => column[q]));
+}
+
+/** Numbers of the sounds, highest value first; equal ones keep their order. */
+export const ranked = (values) => values.map((_, i) => i).sort((a, b) => values[b] - values[a] || a - b);
+
+const percent = (share) => (share >= 0.0995 || share === 0 ? (100 * share).toFixed(0) : (100 * share).toFixed(1)) + " %";
+
+/** Two bars with their numbers for one query: what `set(cosine, share)` tells them. */
+function barPair() {
+  const parts = ["ldm-cosine", "ldm-share"].map((kind) => {
+    const fill = element("span", { class: "ldm-fill" });
+    const track = element("span", { class: "ldm-track", "aria-hidden": "true" }, fill);
+    const number = element("span", { class: "ldm-number" });
+    return { fill, number, root: element("span", { class: kind }, track, number) };
+  });
+  const set = (cosine, share) => {
+    const length = Math.min(1 - ZERO, Math.max(-ZERO, cosine * (1 - ZERO)));
+    parts[0].fill.style.left = `${100 * (ZERO + Math.min(0, length))}%`;
+    parts[0].fill.style.width = `${100 * Math.abs(length)}%`;
+    parts[0].number.textContent = cosine.toFixed(2).replace("-", "\u2212");
+    parts[1].fill.style.width = `${100 * share}%`;
+    parts[1].number.textContent = percent(share);
+  };
+  return { root: element("div", { class: "ldm-pair" }, ...parts.map(({ root }) => root)), set };
+}
+
+/** One row: rank, sound, bars of each query, "like this one". */
+function boardRow(card, number, bands, { onplay, onlike }) {
+  const picture = paint(card.mel, bands);
+  picture.setAttribute("aria-hidden", "true");
+  const name = element("span", { class: "ldm-label", title: card.label }, card.label);
+  const title = `Play, ${card.seconds.toFixed(1)} s`;
+  const play = element("button", { type: "button", class: "ldm-card", title, onclick: () => onplay(number) }, picture, name);
+  const hint = `Sounds like this one: ${card.label}`;
+  const like = element("button", { type: "button", class: "ldm-like", title: hint, "aria-label": hint }, "\u2248");
+  like.addEventListener("click", () => onlike(card.label));
+  const rank = element("span", { class: "ldm-rank", "aria-hidden": "true" });
+  const root = element("li", { class: "ldm-row" }, rank, play, like);
+  let pairs = [];
+  const resize = (count) => {
+    if (pairs.length === count) return;
+    pairs.forEach((pair) => pair.root.remove());
+    pairs = Array.from({ length: count }, barPair);
+    like.before(...pairs.map((pair) => pair.root));
+  };
+  return { root, play, like, rank, resize, set: (q, cosine, share) => pairs[q].set(cosine, share) };
+}
+
+class Board {
+  constructor(model) {
+    Object.assign(this, { model, rows: [], order: [], sounds: new Map(), timer: 0, typed: false, wanted: null });
+    this.player = panel(model, {});
+    this.query = field({
+      label: "Words",
+      placeholder: "a dog barking; rain falling",
+      value: model.get("words"),
+      spellcheck: "false",
+      autocomplete: "off",
+      oninput: () => this.later(),
+      onenter: () => this.now(),
+    });
+    this.query.root.classList.add("ldm-wide");
+    this.search = newest((words) => ask(model, "search", { words }).catch((error) => this.fail(error)));
+    this.heat = range({
+      label: "Temperature",
+      min: Math.log10(COLDEST),
+      max: 0,
+      step: "any",
+      value: Math.log10(model.get("temperature")),
+      format: (power) => (10 ** power).toPrecision(2),
+      oninput: (power) => this.fill(10 ** power),
+      onchange: (power) => write(model, { temperature: 10 ** power }),
+    });
+    const learned = model.get("learned");
+    const reset = { label: `Learned: ${learned.toPrecision(2)}`, title: "The temperature that training ended with" };
+    this.learned = button({ ...reset, onclick: () => write(model, { temperature: learned }) });
+    this.among = radios({
+      label: "Shares add up over",
+      options: ["sounds", "queries"],
+      onchoose: (i) => write(model, { among: ["sounds", "queries"][i] }),
+    });
+    this.amongField = element("span", { class: "ldm-field" }, "Shares add up over", this.among.root);
+    this.heads = radios({ label: "Sort by", onchoose: (i) => write(model, { by: i }) });
+    this.heads.root.classList.add("ldm-heads");
+    this.list = element("ol", { class: "ldm-ranks", "aria-label": "Sounds, nearest first" });
+    this.list.addEventListener("keydown", (event) => this.key(event));
+    this.status = statusLine(model);
+    this.credit = element("p", { class: "ldm-credit" });
+    const legend = "Upper bar: cosine. Lower bar: share = softmax(cosine / temperature). \u2248 asks for sounds like that one.";
+    this.legend = element("p", { class: "ldm-hint" }, legend);
+    const heat = element("div", { class: "ldm-controls" }, this.heat.root, this.learned, this.amongField);
+    const top = element("div", { class: "ldm-controls" }, this.query.root);
+    const parts = [top, heat, this.status, this.heads.root, this.list, this.legend, this.player.root, this.credit];
+    const kept = { class: "ldm-widget ldm-board", role: "group", "data-lm-suppress-shortcuts": "true" };
+    this.root = element("div", { ...kept, "aria-label": "Similarity board" }, ...parts);
+    this.off = onModel(model, {
+      "change:cards": () => this.build(),
+      "change:answers": () => this.refresh(),
+      "change:by": () => this.refresh(),
+      "change:among": () => this.fill(),
+      "change:temperature": () => (this.heat.set(Math.log10(model.get("temperature"))), this.fill()),
+      "change:words": () => this.typed || (this.query.input.value = model.get("words")),
+      "change:chosen": () => this.follow(),
+    });
+    this.shown = this.sent(); // the sound that the model came with
+    this.build();
+    this.follow();
+  }
+
+  /** Words typed a moment ago. */
+  later() {
+    this.typed = true;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.now(), BOARD_PAUSE);
+  }
+
+  now() {
+    clearTimeout(this.timer);
+    this.typed = false;
+    this.search(this.query.input.value);
+  }
+
+  like(label) {
+    this.query.input.value = `[${label}]`;
+    this.now();
+  }
+
+  fail(error) {
+    this.model.set("status", error.message);
+    this.model.set("wrong", true);
+  }
+
+  // --- the board ------------------------------------------------------------------------------------------------------
+
+  build() {
+    const { model } = this;
+    const bands = model.get("sound").band_hz.length;
+    const acts = { onplay: (i) => this.play(i), onlike: (label) => this.like(label) };
+    this.rows = model.get("cards").map((card, i) => boardRow(card, i, bands, acts));
+    this.order = this.rows.map((_, i) => i);
+    this.list.replaceChildren(...this.rows.map(({ root }) => root));
+    this.rove(0);
+    this.refresh({ still: true });
+  }
+
+  get cosines() {
+    return this.model.get("answers").map(({ cosines }) => cosines);
+  }
+
+  /** New answers, or another query to sort by. */
+  refresh({ still = false } = {}) {
+    const { model, rows, cosines } = this;
+    if (cosines.some((row) => row.length !== rows.length)) return; // the new cards come with the next message
+    const by = Math.min(model.get("by"), Math.max(0, cosines.length - 1));
+    this.heads.set(model.get("answers").map(({ query }) => query));
+    this.heads.choose(by);
+    this.heads.root.hidden = !cosines.length;
+    this.amongField.hidden = cosines.length < 2;
+    this.legend.hidden = !cosines.length;
+    this.root.style.setProperty("--ldm-queries", String(cosines.length));
+    rows.forEach((row) => row.resize(cosines.length));
+    this.fill();
+    this.arrange(cosines.length ? ranked(cosines[by]) : rows.map((_, i) => i), { still });
+  }
+
+  /** Bars and numbers. */
+  fill(temperature = this.model.get("temperature")) {
+    const { model, rows, cosines } = this;
+    const among = model.get("among");
+    this.among.choose(among === "sounds" ? 0 : 1);
+    const shares = sharesOf(cosines, temperature, cosines.length < 2 ? "sounds" : among);
+    cosines.forEach((row, q) => row.forEach((cosine, i) => rows[i]?.set(q, cosine, shares[q][i])));
+  }
+
+  /** Put the rows in this order; they glide there unless motion is unwelcome. */
+  arrange(order, { still }) {
+    const { rows, list } = this;
+    order.forEach((number, place) => (rows[number].rank.textContent = this.cosines.length ? `${place + 1}` : ""));
+    if (order.join() === this.order.join()) return;
+    const before = rows.map(({ root }) => root.offsetTop);
+    const focused = list.contains(document.activeElement) ? document.activeElement : null;
+    list.append(...order.map((number) => rows[number].root));
+    this.order = order;
+    if (focused) focused.focus({ preventScroll: true });
+    else {
+      list.scrollTop = 0;
+      this.rove(order[0]);
+    }
+    if (still || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+    rows.forEach(({ root }, i) => {
+      const way = before[i] - root.offsetTop;
+      if (way) root.animate([{ transform: `translateY(${way}px)` }, { transform: "none" }], MOVE);
+    });
+  }
+
+  /** One row is reached by the tab key; arrows go on from there. */
+  rove(number) {
+    this.rows.forEach(({ play, like }, i) => (play.tabIndex = like.tabIndex = i === number ? 0 : -1));
+  }
+
+  key(event) {
+    const place = this.order.findIndex((number) => this.rows[number].root.contains(event.target));
+    const last = this.order.length - 1;
+    const to = { ArrowDown: place + 1, ArrowUp: place - 1, Home: 0, End: last }[event.key];
+    const side = { ArrowRight: "like", ArrowLeft: "play" }[event.key];
+    if (place < 0 || (to === undefined && !side)) return;
+    const row = this.rows[this.order[Math.min(last, Math.max(0, to ?? place))]];
+    const kind = side ?? (event.target.classList.contains("ldm-like") ? "like" : "play");
+    this.rove(this.rows.indexOf(row));
+    row[kind].focus();
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  // --- the sound ------------------------------------------------------------------------------------------------------
+
+  /** A row was pressed: hear it; pressed again while it sounds: silence. */
+  async play(number) {
+    const { player, model } = this;
+    this.rove(number);
+    if (number === this.shown && player.transport.playing) return player.pause();
+    if (await this.show(number)) player.play();
+    write(model, { chosen: this.shown });
+  }
+
+  /** Put a sound into the panel, from the page's memory if it has been there before. True unless another came between. */
+  async show(number) {
+    const { model, player, sounds } = this;
+    this.wanted = number;
+    if (number !== this.shown) {
+      try {
+        if (!sounds.has(number)) sounds.set(number, (await ask(model, "sound", { number })).sound);
+      } catch (error) {
+        return this.fail(error), false;
+      }
+      if (this.wanted !== number) return false;
+      player.pause();
+      write(model, { position: 0, box: [] });
+      this.shown = number;
+      player.load(sounds.get(number), { keep: false });
+    }
+    this.mark();
+    return true;
+  }
+
+  /** Number of the card whose sound the model carries. */
+  sent() {
+    const { model } = this;
+    const label = model.get("sound").versions[0].label;
+    return model.get("cards").findIndex((card) => card.label === label);
+  }
+
+  /** Python chose a sound, or the page has just been made. */
+  follow() {
+    const chosen = this.model.get("chosen");
+    if (chosen !== this.shown && chosen !== this.wanted) this.show(chosen);
+    else this.mark();
+  }
+
+  mark() {
+    this.rows.forEach(({ play }, i) => play.setAttribute("aria-pressed", String(i === this.shown)));
+    const credit = this.model.get("cards")[this.shown]?.credit ?? "";
+    this.credit.textContent = credit && `Recording: ${credit}`;
+    this.credit.hidden = !credit;
+  }
+
+  destroy() {
+    clearTimeout(this.timer);
+    this.wanted = null;
+    this.off();
+    this.status.destroy();
+    this.player.destroy();
+    this.root.remove();
+  }
+}
+
+function render({ model, el }) {
+  const board = new Board(model);
+  el.append(board.root);
+  return () => board.destroy();
+}
+
+export default { render };
