@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ldm_lab.audio.mel import log_mel
 from ldm_lab.result import SHOWN, Result, draw_mel, picture, player
+
+_display: Callable[[Series], dict] | None = None
+
+
+def register_display(show: Callable[[Series], dict] | None) -> None:
+    """Let `show(series) -> MIME bundle` draw series in notebooks, as `result.register_display` does for Results."""
+    global _display
+    _display = show
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +64,12 @@ class Series:
         plt.close(figure)  # the caller shows it
         return figure
 
-    def _repr_html_(self) -> str:
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        if _display is not None:
+            return _display(self)
+        return {"text/html": self._html(), "text/plain": repr(self)}
+
+    def _html(self) -> str:
         """Players of the first sound, before and at every setting, and one picture."""
         sounds = [(label, result.audio[0]) for result, label in zip(self.results[:SHOWN], self.labels)]
         if (source := self.results[0].source) is not None:

@@ -1,6 +1,6 @@
 """Widgets for listening and for looking into sound. Each name is imported on first use.
 
-`import ldm_lab.widgets` also sets how a generated `Result` is shown in a notebook.
+`import ldm_lab.widgets` also sets how a `Result` and a `Series` of edits are shown in a notebook.
 """
 
 from __future__ import annotations
@@ -8,12 +8,20 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
+from ldm_lab.editing import series
 from ldm_lab.result import register_display
 
 _NAMES = {
     "SpectrogramPlayer": "ldm_lab.widgets.spectrogram_player",
     "player": "ldm_lab.widgets.spectrogram_player",
     "PromptStudio": "ldm_lab.widgets.studio",
+    "SimilarityBoard": "ldm_lab.widgets.board",
+    "ListeningTest": "ldm_lab.widgets.listening",
+    "listening_test": "ldm_lab.widgets.listening",
+    "DenoisingScrubber": "ldm_lab.widgets.denoising",
+    "GuidanceMatrix": "ldm_lab.widgets.matrix",
+    "InpaintBrush": "ldm_lab.widgets.brush",
+    "TransferStrip": "ldm_lab.widgets.strip",
     "describe": "ldm_lab.widgets.transcript",
 }
 
@@ -30,8 +38,13 @@ def _show(result):
     return importlib.import_module("ldm_lab.widgets.show").show(result)
 
 
+def _show_series(edits):
+    return importlib.import_module("ldm_lab.widgets.show").show_series(edits)
+
+
 if all(importlib.util.find_spec(package) for package in ("anywidget", "ipywidgets", "PIL")):
-    register_display(_show)  # without them a Result keeps its plain players
+    register_display(_show)  # without them Results and Series keep their plain players
+    series.register_display(_show_series)
 
 
 def __dir__() -> list[str]:

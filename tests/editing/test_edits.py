@@ -97,7 +97,7 @@ def test_strengths_give_a_series_from_one_noise(ldm, wav, tmp_path):
     assert torch.equal(series[1].audio, alone.audio)
     assert [path.name for path in series.save(tmp_path)] == [f"0{i}-strength-{s}.wav" for i, s in enumerate(("0", "0.5", "1"), 1)]
     assert len([axis for axis in series.plot().axes if axis.get_title()]) == 4  # the source, too
-    assert series._repr_html_().count("<audio") == 4
+    assert series._html().count("<audio") == 4
 
 
 # --- inpainting ------------------------------------------------------------------------------------------------------

@@ -1,0 +1,199 @@
+"""TransferStrip: one sound moved further and further towards a prompt, under one slider."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import traitlets
+
+from ldm_lab.config import MelConfig
+from ldm_lab.editing.series import Series
+from ldm_lab.editing.style import check_strengths, transfer
+from ldm_lab.errors import OptionError
+from ldm_lab.options import clean_text
+from ldm_lab.widgets.editor import EditWidget, check_options, defaults, one_sound, rounds, sound_name
+from ldm_lab.widgets.esm import css, esm
+from ldm_lab.widgets.sounds import pack
+from ldm_lab.widgets.strip_picture import draw_strip
+
+if TYPE_CHECKING:
+    from ldm_lab.result import Result
+    from ldm_lab.system import AudioLDM
+
+STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+MOST = 32  # sounds of a series: a page holds them all, so that switching never waits
+
+
+class TransferStrip(EditWidget):
+    """``TransferStrip(ldm, sound, "a church bell")``: style transfer at rising strengths, the original first.
+
+    sound: a file, a wav ((N,) or (1, N), at `sample_rate`), a Result of one sound, or a ready Series; options: those of
+    `transfer`. `TransferStrip.of(series)` shows a Series without a model. `run()` moves the sound towards another `prompt`
+    (trait; also `seed`, `strengths`, `options`); what was made before is remembered.
+    `index` is the place in the row, 0 = the original, k = ``series[k - 1]``; `strength` says the same in the edit's terms (None:
+    the original) and may be set: the nearest one is heard. `similarity`: {"to_prompt", "to_source"}, CLAP cosines over the
+    row, None or [] where unknown. `result` is the Result that is heard, `save(folder)` writes all of them.
+    """
+
+    _esm = esm("strip")
+    _css = css("lab", "edit", "strip")
+
+    index = traitlets.Int(0).tag(sync=True)
+    strength = traitlets.Float(None, allow_none=True).tag(sync=True)
+    strengths = traitlets.List().tag(sync=True)
+    labels = traitlets.List(traitlets.Unicode()).tag(sync=True)  # of the row
+    similarity = traitlets.Dict().tag(sync=True)
+    editable = traitlets.Bool(True).tag(sync=True)  # there is a model, so that prompt and button make sense
+
+    def __init__(self, ldm: AudioLDM | None, sound, prompt: str = "", *, strengths: Sequence[float] = STRENGTHS, seed: int = 0,
+                 sample_rate: int = 16000, **options) -> None:
+        self.ldm, self._known = ldm, {}
+        if isinstance(sound, Series):
+            self.series, source = sound, sound[0].source
+            self.label = sound_name((sound[0].config.get("edit", {}).get("sounds") or [""])[0])
+            self._wav = source[0] if ldm is not None and source is not None else None
+            prompt, seed = sound[0].prompts[0], sound[0].config["seeds"][0]
+        else:
+            self._wav, self.label = one_sound(ldm, sound, sample_rate=sample_rate)
+            prompt = clean_text(prompt)
+            self.series = self._make(prompt, seed, strengths, options, progress=True)
+            self._known[_key(prompt, seed, strengths, options)] = self.series
+        row = self._row()
+        super().__init__(prompt=prompt, seed=seed, options=options, editable=self._wav is not None,
+                         usual=defaults(ldm) if ldm else {}, **row)
+        self._pack = self._packed
+        self._follow(None)
+
+    @classmethod
+    def of(cls, series: Series, *, row: int = 0, ldm: AudioLDM | None = None) -> TransferStrip:
+        """A strip of sound `row` of a ready Series; without a model the prompt cannot be changed."""
+        return cls(ldm, Series(tuple(result[row] for result in series), series.labels))
+
+    # --- making ------------------------------------------------------------------------------------------------------
+
+    def run(self) -> Series | None:
+        """Move the sound towards `prompt`; the Series, or None and words in `status` if that fails."""
+        with self.working("Moving the sound towards the prompt ..."):
+            if self._wav is None:
+                raise OptionError("this strip shows a ready series, there is no model to make another; use TransferStrip(ldm, ...)")
+            asked, start = (self.prompt, self.seed, check_strengths(self.strengths), dict(self.options)), time.perf_counter()
+            known = self._known.get(_key(*asked))
+            self.series = self._known[_key(*asked)] = known or self._make(*asked, progress=False)
+            at = self.index
+            with self.hold_sync():
+                for name, value in self._row().items():
+                    setattr(self, name, value)
+                self._pack = self._packed
+                self.active = at  # as far as the new row goes
+                self._follow(None)
+            spent = time.perf_counter() - start
+            self.status = "Made before, remembered." if known else f"{len(self.series)} strengths in {spent:.1f} s."
+            return self.series
+        return None
+
+    def _make(self, prompt, seed, strengths, options: dict, *, progress: bool) -> Series:
+        shares = check_strengths(strengths)
+        if len(shares) > MOST:
+            raise OptionError(f"strengths: got {len(shares)}, expected at most {MOST}")
+        job = check_options(self.ldm, self._wav, prompt, seed, options)
+        callback = None if progress else self._advance(sum(shares) * job.options.steps * rounds(job))
+        return transfer(self.ldm, self._wav, prompt, seed=seed, strengths=shares, callback=callback, progress=progress, **options)
+
+    def _row(self) -> dict:
+        """The traits that show `self.series`."""
+        series, config = self.series, self.ldm.config.mel if self.ldm else MelConfig(sample_rate=self.series[0].sample_rate)
+        labels = [label if series.labels.count(label) == 1 else f"{i}. {label}" for i, label in enumerate(series.labels, 1)]
+        sounds, at = {label: result.audio[0] for label, result in zip(labels, series)}, strengths_of(series)
+        if series[0].source is not None:
+            sounds, at = {"original": series[0].source[0], **sounds}, [None, *at]
+        self._packed = pack(sounds, sample_rate=series[0].sample_rate, config=config, most=MOST + 1)
+        self._at = at
+        return {"sound": self._packed.state, "labels": list(sounds), "similarity": similarity(self.ldm, series),
+                "strengths": [value for value in at if value is not None],
+                "title": f'{self.label} towards "{series[0].prompts[0][:80]}"'}
+
+    # --- the row -----------------------------------------------------------------------------------------------------
+
+    @property
+    def result(self) -> Result | None:
+        """The Result that is heard; None for the original."""
+        place = self.index - (len(self.labels) - len(self.series))
+        return self.series[place] if place >= 0 else None
+
+    def save(self, folder: str | Path) -> list[Path]:
+        """Write every sound of the series, as `Series.save` does; returns the paths."""
+        return self.series.save(folder)
+
+    @traitlets.observe("active")
+    def _follow(self, _) -> None:
+        self.index, self.strength = self.active, self._at[self.active]
+
+    @traitlets.observe("index")
+    def _moved(self, _) -> None:
+        self.active = self.index
+        self.index = self.active  # kept inside the row
+
+    @traitlets.observe("strength")
+    def _wished(self, _) -> None:
+        if self.strength is None:
+            self.index = 0
+            return
+        places = [i for i, at in enumerate(self._at) if at is not None]
+        if places and self._at[self.active] != self.strength:
+            self.index = min(places, key=lambda i: abs(self._at[i] - self.strength))
+            self.strength = self._at[self.index]
+
+    def ask_run(self, **seen) -> None:
+        self._take(**seen)
+        self.run()
+
+    # --- without a front end -----------------------------------------------------------------------------------------
+
+    def words(self, place: int) -> str:
+        """What is known about a place in the row, in words."""
+        known = [(self.similarity.get(name) or [None] * len(self.labels))[place] for name in ("to_prompt", "to_source")]
+        told = [f"to the {what} {value:.2f}" for what, value in zip(("prompt", "source"), known) if value is not None]
+        return f"{self.labels[place]}" + (f": CLAP similarity {', '.join(told)}" if told else "")
+
+    def text(self) -> str:
+        lines = [f"{self.title} | {self.seconds:.2f} s | {len(self.series)} strengths"]
+        return "\n".join(lines + [f"  {self.words(place)}" for place in range(len(self.labels))])
+
+    def still(self) -> bytes:
+        return draw_strip(list(self._pack.mels.values()), self.labels, self.similarity, self.title,
+                          self._pack.config)
+
+    def alt(self) -> str:
+        return f"A row of log-mel spectrograms and the similarity curves below it. {self.text()}"
+
+
+def strengths_of(series: Series) -> list[float | None]:
+    """The strength of each Result of a series, None where it was not made with one."""
+    return [result.config.get("edit", {}).get("strength") for result in series]
+
+
+def _key(prompt: str, seed, strengths: Sequence[float], options: dict) -> str:
+    return repr((prompt, seed, [float(at) for at in strengths], sorted(options.items())))
+
+
+@torch.no_grad()
+def similarity(ldm: AudioLDM | None, series: Series) -> dict[str, list]:
+    """CLAP cosines {"to_prompt", "to_source"} of the original (if there is one) and of each Result of a series.
+
+    Without a model only what the Results know: their scores, None for the original.
+    """
+    scores = [float(result.score[0]) for result in series]
+    source = series[0].source
+    if source is None:
+        return {"to_prompt": scores, "to_source": []}
+    if ldm is None:
+        return {"to_prompt": [None, *scores], "to_source": []}
+    sounds = [source[:1], *(result.audio[:1] for result in series)]
+    emb = torch.cat([ldm.clap.encode_audio(wav.to(ldm.device)) for wav in sounds])  # (n + 1, E)
+    prompt = series[0].prompts[0]
+    words = None if prompt.startswith("[sound of ") else float(emb[0] @ ldm.clap.encode_text([prompt])[0])
+    return {"to_prompt": [words, *scores], "to_source": (emb @ emb[0]).tolist()}
