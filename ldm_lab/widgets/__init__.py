@@ -14,8 +14,10 @@ from ldm_lab.result import register_display
 _NAMES = {
     "SpectrogramPlayer": "ldm_lab.widgets.spectrogram_player",
     "player": "ldm_lab.widgets.spectrogram_player",
+    "Studio": "ldm_lab.widgets.studio",
     "PromptStudio": "ldm_lab.widgets.studio",
     "SimilarityBoard": "ldm_lab.widgets.board",
+    "LatentMixer": "ldm_lab.widgets.mixer",
     "ListeningTest": "ldm_lab.widgets.listening",
     "listening_test": "ldm_lab.widgets.listening",
     "DenoisingScrubber": "ldm_lab.widgets.denoising",

@@ -10,6 +10,7 @@ from ldm_lab.course import check, hear_it, pictures
 from ldm_lab.errors import OptionError
 from ldm_lab.rng import Rng
 from ldm_lab.system import AudioLDM
+from ldm_lab.widgets import signed
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -102,11 +103,11 @@ def test_the_film_names_its_steps(sound):
 
 
 def test_pictures_colour_by_sign_and_size():
-    rgb = pictures.signed(torch.tensor([[-1.0, 0.0, 1.0]]).numpy())
-    assert rgb[0, 0].tolist() == pictures.BLUE.tolist()
-    assert rgb[0, 1].tolist() == pictures.WHITE.tolist()
-    assert rgb[0, 2].tolist() == pictures.RED.tolist()
-    assert pictures.signed(torch.zeros(2, 2).numpy()).tolist() == [[pictures.WHITE.tolist()] * 2] * 2
+    rgb = signed.signed(torch.tensor([[-1.0, 0.0, 1.0]]).numpy())
+    assert rgb[0, 0].tolist() == signed.BLUE.tolist()
+    assert rgb[0, 1].tolist() == signed.WHITE.tolist()
+    assert rgb[0, 2].tolist() == signed.RED.tolist()
+    assert signed.signed(torch.zeros(2, 2).numpy()).tolist() == [[signed.WHITE.tolist()] * 2] * 2
     assert pictures.waveform(torch.zeros(10), width=10, height=10).startswith("M")
     assert pictures.embedding(torch.randn(33)).startswith(b"\x89PNG")
 
