@@ -1,0 +1,313 @@
+// ListeningTest: consent, level check, trials, thanks. The page knows sounds by their letters only.
+
+import { Deck, deckControls } from "./deck.js";
+import { ratingPanel } from "./rating.js";
+import { revealTable } from "./reveal.js";
+import { ask, button, element, field, onModel, statusLine, write } from "./ui.js";
+
+const LEVEL_HEARD = 1; // seconds of noise that must have been played before the first trial
+const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
+
+const p = (words, attributes = {}) => element("p", attributes, words);
+const question = (words) => p(words, { class: "ldm-question", tabindex: "-1" });
+
+/** Which key plays which sound: 0 is the reference, 1 2 3 ... are the others in their order. */
+function soundKeys(sounds) {
+  const first = sounds[0]?.label === "Reference" ? 0 : 1;
+  return sounds.map((_, i) => String(i + first));
+}
+
+class Listening {
+  constructor(model) {
+    Object.assign(this, { model, replies: new Map(), frame: 0, shown: "", busy: false, inside: false });
+    this.deck = new Deck(() => this.follow());
+    this.view = element("div", { class: "ldm-view" });
+    this.status = statusLine(model);
+    // The attribute keeps JupyterLab's own shortcuts away from keys pressed inside.
+    this.root = element("div", { class: "ldm-widget ldm-test", role: "group", "data-lm-suppress-shortcuts": "true" });
+    this.root.setAttribute("aria-label", `Listening test: ${model.get("title")}`);
+    this.root.append(this.view, this.status);
+    this.root.addEventListener("keydown", (event) => this.onKey(event));
+    const again = () => queueMicrotask(() => this.show()); // after all traits of one message have arrived
+    this.off = onModel(model, { "change:page": again, "change:trial": again });
+    this.show();
+  }
+
+  say(words, wrong = false) {
+    write(this.model, { status: words, wrong });
+  }
+
+  /** Carry out a request; what goes wrong is said, and the page stays as it is. */
+  async doing(work) {
+    if (this.busy) return;
+    this.busy = this.inside = true;
+    this.say("");
+    try {
+      await work();
+    } catch (error) {
+      this.say(error.message, true);
+    }
+    this.busy = false;
+  }
+
+  go(number) {
+    this.inside = true;
+    write(this.model, { trial: number, page: "trial" });
+  }
+
+  /** Show the page that the traits name. */
+  async show() {
+    const [page, number] = [this.model.get("page"), this.model.get("trial")];
+    const name = page === "trial" ? `trial ${number}` : page;
+    if (name === this.shown || this.gone) return;
+    this.shown = name;
+    this.deck.transport.pause();
+    Object.assign(this, { trial: null, controls: null, rating: null, level: null });
+    if (page === "trial") {
+      try {
+        const trial = await this.fetchTrial(number);
+        if (this.shown !== name || this.gone) return; // the listener has gone on
+        this.showTrial(trial);
+      } catch (error) {
+        this.shown = "";
+        this.say(error.message, true);
+        return;
+      }
+    } else {
+      const views = { consent: () => this.consent(), level: () => this.checkLevel(), end: () => this.end() };
+      this.view.replaceChildren(...views[page]());
+    }
+    if (this.inside) this.view.querySelector(".ldm-question")?.focus({ preventScroll: true });
+    this.inside = false;
+  }
+
+  fetchTrial(number) {
+    for (const known of this.replies.keys()) if (Math.abs(known - number) > 1) this.replies.delete(known);
+    if (!this.replies.has(number)) {
+      const reply = ask(this.model, "trial", { number });
+      this.replies.set(number, reply);
+      reply.catch(() => this.replies.delete(number));
+    }
+    return this.replies.get(number);
+  }
+
+  // --- pages ---
+
+  consent() {
+    const about = this.model.get("about");
+    const before = field({ label: "Your number, if you began before", value: about.listener, placeholder: "L0123abcd" });
+    const agree = button({ label: "I agree", className: "ldm-main" });
+    const start = () => this.doing(() => ask(this.model, "start", { listener: before.input.value }));
+    agree.addEventListener("click", start);
+    before.input.addEventListener("keydown", (event) => event.key === "Enter" && start());
+    const blocks = about.kinds.map(({ title, count }) => element("li", {}, `${title}: ${count}`));
+    return [
+      question(this.model.get("title")),
+      p(`A listening test: ${about.length}. Use headphones, or good loudspeakers in a quiet room.`),
+      element("ul", {}, ...blocks),
+      element("div", { class: "ldm-consent" }, p(about.consent)),
+      ...(about.saves ? [before.root] : []),
+      element("div", { class: "ldm-nav" }, agree),
+    ];
+  }
+
+  checkLevel() {
+    const { answered, of, listener } = this.model.get("state");
+    const play = button({ icon: "play", label: "Play the noise", className: "ldm-sound" });
+    play.addEventListener("click", () => this.doing(() => this.playLevel()));
+    const start = button({ label: answered ? "Go on" : "Start", className: "ldm-main ldm-waiting" });
+    start.addEventListener("click", () => this.next());
+    this.level = { play, start };
+    const back = answered ? `Welcome back: ${answered} of ${of} trials are answered, and the test goes on with the next. ` : "";
+    const keep = `Your number is ${listener}. Keep it if you may want to stop and go on later.`;
+    return [
+      question("First set the volume"),
+      p(`${back}Play the noise. It is as loud as the sounds of the test: set your volume so that it is comfortable, ` +
+        "about as loud as someone talking beside you. Then leave the volume alone until the end."),
+      element("div", { class: "ldm-sounds" }, play),
+      ...(this.model.get("about").saves ? [p(keep, { class: "ldm-small" })] : []),
+      element("div", { class: "ldm-nav" }, start),
+    ];
+  }
+
+  async playLevel() {
+    if (!this.deck.sounds.some(({ label }) => label === "noise")) {
+      const { pcm, sample_rate: rate } = await ask(this.model, "level");
+      if (!this.level) return;
+      this.deck.load([{ label: "noise", pcm }], rate, { loop: true });
+    }
+    this.deck.transport.toggle();
+  }
+
+  showTrial(trial) {
+    const { number, of, kind } = trial;
+    const several = trial.sounds.length > 1;
+    this.trial = trial;
+    this.deck.load(trial.sounds, trial.sample_rate, { loop: several });
+    this.rating = ratingPanel(trial, () => this.follow());
+    const keys = soundKeys(trial.sounds);
+    this.controls = deckControls(this.deck, keys);
+    this.rule = p("", { class: "ldm-small ldm-rule" });
+    this.further = button({ label: number < of ? "Next" : "Finish", className: "ldm-main", onclick: () => this.next() });
+    const back = button({ label: "Back", onclick: () => this.go(number - 1) });
+    const stop = button({ label: "Stop here", onclick: () => this.stop() });
+    back.disabled = number === 1;
+    const { title, how } = this.model.get("about").kinds.find((entry) => entry.kind === kind);
+    const bar = element("progress", { max: of, value: number - 1, "aria-label": "Trials done" });
+    const top = element("div", { class: "ldm-top" }, element("span", {}, title), bar, element("span", {}, `${number} of ${of}`));
+    const what = { abx: "choose", preference: "choose" }[kind] ?? "move the slider";
+    const hint = `Keys: ${several ? `${keys[0]} to ${keys[keys.length - 1]} play a sound` : "1 plays"}, space pauses, ` +
+      `arrows ${what}, Enter goes on.`;
+    this.view.replaceChildren(
+      top,
+      question(trial.question),
+      ...(trial.prompt ? [element("blockquote", {}, trial.prompt)] : []),
+      p(how, { class: "ldm-small" }),
+      this.controls.root,
+      this.rule,
+      this.rating.root,
+      element("div", { class: "ldm-nav" }, back, stop, this.further),
+      p(hint, { class: "ldm-small ldm-keys" }),
+    );
+    this.follow();
+    if (number < of) this.fetchTrial(number + 1).catch(() => {}); // said when the trial is shown
+  }
+
+  end() {
+    const { answered, of, complete, listener, revealed } = this.model.get("state");
+    const about = this.model.get("about");
+    const save = button({ icon: "save", label: "Save my answers", onclick: () => this.doing(() => this.download()) });
+    const on = button({ label: complete ? "Look at my answers again" : "Go on", onclick: () => this.goOn() });
+    const reveal = button({ label: "Show what was what", onclick: () => this.doing(() => this.reveal()) });
+    const saved = about.saves
+      ? `They are saved under your number, ${listener}.`
+      : "They are kept until this notebook is closed; save them as a file and hand it to whoever asked you.";
+    this.answers = element("div", { class: "ldm-nav" }, ...(about.saves ? [] : [save]), ...(revealed ? [] : [on]));
+    this.tables = element("div", {});
+    if (about.reveals && answered) {
+      this.answers.append(reveal);
+      if (!revealed) this.tables.append(p("Once you know what was what, your answers are final.", { class: "ldm-small" }));
+    }
+    return [question("Thank you"), p(`You answered ${answered} of ${of} trials. ${saved}`), this.answers, this.tables];
+  }
+
+  async download() {
+    const { name, text } = await ask(this.model, "file");
+    const href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+    element("a", { href, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(href), 1000);
+    this.say(`${name} is handed over.`);
+  }
+
+  async reveal() {
+    const found = await ask(this.model, "reveal");
+    this.tables.replaceChildren(...found.map(revealTable));
+    for (const node of [...this.answers.children]) if (!node.querySelector("svg")) node.remove();
+    this.tables.querySelector("[tabindex]")?.focus();
+  }
+
+  // --- what the listener does ---
+
+  goOn() {
+    this.say("");
+    this.go(this.model.get("state").next || this.model.get("trial"));
+  }
+
+  stop() {
+    this.inside = true;
+    this.say("");
+    write(this.model, { page: "end" });
+  }
+
+  /** Enter, and the main button: on to what comes next, or words about what is missing. */
+  next() {
+    if (this.level) {
+      if (this.deck.sounds[0]?.label !== "noise" || this.deck.heard[0] < LEVEL_HEARD)
+        return this.say("Play the noise first, and set the volume.", true);
+      this.say("");
+      return this.go(this.model.get("trial"));
+    }
+    if (!this.trial) return undefined;
+    const value = this.rating.value();
+    if (!this.rating.isOpen()) return this.say(`Play every sound first: still ${this.deck.missing().join(", ")}.`, true);
+    if (value === null) return this.say(this.rating.missing(), true);
+    const trial = this.trial;
+    return this.doing(async () => {
+      const { next } = await ask(this.model, "answer", { number: trial.number, value });
+      trial.answer = { value };
+      if (trial.number < trial.of) this.go(trial.number + 1);
+      else if (next) this.go(next);
+      else write(this.model, { page: "end" });
+    });
+  }
+
+  /** Show what the deck does; answers open when every sound was heard. */
+  follow() {
+    const { playing } = this.deck.transport;
+    this.deck.count();
+    if (this.level) this.followLevel(playing);
+    if (this.trial && this.controls) {
+      const missing = this.deck.missing();
+      const open = Boolean(this.trial.answer) || !missing.length;
+      const words = open ? "You have heard every sound; listen again as often as you like."
+        : `You can answer when every sound has been played to its end, or as long in parts. Still: ${missing.join(", ")}.`;
+      if (this.rule.textContent !== words) this.rule.textContent = words;
+      if (open && !this.rating.isOpen()) {
+        this.rating.open(true);
+        if (!this.trial.answer) this.say("All heard: now answer.");
+      }
+      this.further.classList.toggle("ldm-waiting", !open || this.rating.value() === null);
+      this.rating.mark(this.deck.sounds[this.deck.transport.active]?.label);
+      this.controls.follow();
+    }
+    write(this.model, { playing });
+    if (playing && !this.frame) this.frame = requestAnimationFrame(() => ((this.frame = 0), this.follow()));
+  }
+
+  followLevel(playing) {
+    this.level.play.setAttribute("aria-pressed", String(playing));
+    this.level.start.classList.toggle("ldm-waiting", !(this.deck.heard[0] >= LEVEL_HEARD));
+  }
+
+  onKey(event) {
+    const { key, target } = event;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || target.matches("[type=number], [type=text]")) return;
+    const onButton = target.matches("button");
+    const onSlider = target.matches("input") && key in STEPS;
+    const sound = soundKeys(this.deck.sounds).indexOf(key);
+    if (this.trial && sound >= 0) this.deck.choose(sound);
+    else if (key === " " && !onButton && !target.matches("[type=radio]")) this.space();
+    else if (key === "Enter" && !onButton) this.next();
+    else if (this.trial && (key === "l" || key === "L")) this.deck.transport.setLoop(!this.deck.transport.loop);
+    else if (this.trial && key in STEPS && !onSlider && this.rating.isOpen()) this.nudge(STEPS[key]);
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  space() {
+    if (this.level) this.doing(() => this.playLevel());
+    else if (this.trial) this.deck.transport.toggle();
+  }
+
+  nudge(step) {
+    this.rating.nudge(step, this.deck.sounds[this.deck.transport.active]?.label);
+  }
+
+  destroy() {
+    this.gone = true;
+    this.deck.transport.pause();
+    cancelAnimationFrame(this.frame);
+    this.off();
+    this.status.destroy();
+    this.root.remove();
+  }
+}
+
+function render({ model, el }) {
+  const test = new Listening(model);
+  el.append(test.root);
+  return () => test.destroy();
+}
+
+export default { render };
