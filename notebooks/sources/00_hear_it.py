@@ -63,7 +63,7 @@ course.diagram()
 # each box.
 
 # %% name="follow"
-sound = course.follow(ldm, "a dog barking", seed=studio.seed.value)
+sound = course.follow(ldm, "a dog barking", seed=studio.form["seed"])
 course.diagram(trace=sound)
 
 # %% [markdown] name="read-map"

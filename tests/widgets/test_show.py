@@ -1,10 +1,10 @@
-"""How results look in a notebook, the measured transcript, and the studio."""
+"""How results look in a notebook, the measured transcript."""
 
 import numpy as np
 import pytest
 
 import ldm_lab.widgets  # sets how a Result is shown
-from ldm_lab.widgets import PromptStudio, SpectrogramPlayer, describe
+from ldm_lab.widgets import SpectrogramPlayer, describe
 
 RATE = 16000
 
@@ -64,56 +64,6 @@ def test_transcript_tells_course_level_and_width():
     low, high = (int(word) for word in describe(noise * 0.1).split("from ")[1].removesuffix(" Hz.").split(" to "))
     assert low < 1500
     assert high > 6000
-
-
-@pytest.fixture
-def studio(tiny):
-    return PromptStudio(tiny, prompt="rain", steps=2, seconds=0.64)
-
-
-def test_studio_makes_the_first_sound(studio):
-    assert studio.result.prompts == ("rain",)
-    assert studio.player.title == "rain"
-    assert "made in" in studio.status.value
-    assert studio.button.disabled is False
-
-
-def test_studio_follows_its_controls(studio):
-    before = studio.player.versions[0]["pcm"]
-    studio.prompt.value, studio.seed.value, studio.steps.value, studio.guidance.value = "a bell", 5, 3, 1.0
-    studio.button.click()
-    config = studio.result.config
-    assert (config["prompts"], config["seeds"], config["steps"], config["guidance"]) == (["a bell"], [5], 3, 1.0)
-    assert studio.player.versions[0]["pcm"] != before
-    assert studio.player.title == "a bell"
-    assert studio.progress.value == 3
-
-
-def test_enter_in_the_prompt_box_generates(studio):
-    studio.prompt.value = "thunder"
-    studio.prompt._handle_custom_msg({"event": "submit"}, [])
-    assert studio.result.prompts == ("thunder",)
-
-
-def test_studio_shows_a_mistake_and_keeps_the_sound(studio):
-    kept = studio.result
-    studio.prompt.value = "x" * 100_001
-    studio.button.click()
-    assert "shorten it" in studio.status.value
-    assert studio.result is kept
-    assert studio.button.disabled is False
-
-
-def test_studio_escapes_what_it_repeats(studio):
-    studio._say("<b>bold</b>")
-    assert "<b>" not in studio.status.value
-
-
-def test_studio_without_a_front_end_is_a_picture_and_a_line(studio):
-    data, metadata = studio._repr_mimebundle_()
-    assert data["text/plain"].startswith("Prompt box, sliders")
-    assert "image/png" in data
-    assert "rain" in metadata["image/png"]["alt"]
 
 
 def test_names_are_found_on_demand():
