@@ -1,11 +1,11 @@
 // Elements, controls, model and theme: what every widget is made of. No framework.
 
-/** An element; attributes named on... are listeners, null and false leave an attribute out, true sets it empty. */
+/** An element; attributes named on... are listeners, undefined, null and false leave it out, true sets it empty. */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") node.addEventListener(name.slice(2), value);
-    else if (value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
+    else if (value !== undefined && value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
   }
   node.append(...children);
   return node;
