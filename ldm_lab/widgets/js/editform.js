@@ -54,8 +54,11 @@ export function editForm(model, { run, hint, numbers, more = [], onrun }) {
   details.append(element("div", { class: "ldm-controls" }, ...rows, ...more));
   const top = element("div", { class: "ldm-controls" }, prompt.root, seed.root, main);
 
+  const seen = new Map();
   const put = (input, value) => {
-    if (input.value !== String(value ?? "")) input.value = value ?? "";
+    if (seen.get(input) === value) return; // only news: what is being typed stays
+    seen.set(input, value);
+    input.value = value ?? "";
   };
   const follow = () => {
     put(prompt.input, model.get("prompt"));
