@@ -100,11 +100,15 @@ class Panel {
       "change:match": () => this.setMatch(model.get("match")),
       "change:active": () => model.get("active") !== transport.active && this.choose(model.get("active")),
       "change:position": () => this.follow(),
-      "change:box": () => JSON.stringify(model.get("box")) !== JSON.stringify(this.box ?? []) && this.setBox(model.get("box")),
-      "change:playing": () => model.get("playing") !== transport.playing && transport.toggle(),
+      "change:box": () => JSON.stringify(model.get("box")) !== JSON.stringify(this.box ?? []) && this.boxMoved(),
+      "change:playing": () => model.get("playing") || transport.pause(), // a start may come from another view
     });
     const unwatch = watchLook(this.root, () => this.redraw());
     this.off = () => (off(), unwatch());
+  }
+
+  boxMoved() {
+    this.setBox(this.model.get("box"), { quiet: true });
   }
 
   /** Show a sound (Pack.state); what plays goes on at its place if it is `keep`, or if Python did not stop it. */

@@ -4,14 +4,16 @@ const RAMP = // matplotlib's magma at 17 even stops, six hexadecimal digits each
   "0000040a08221d114736106b51127c6a1c818326819c2e7fb73779d0416fe75263f56b5cfc8961fea772fec488fde2a3fcfdbf";
 const MARGIN = { left: 46, right: 10, top: 6, bottom: 30 }; // CSS pixels around the plot, room for the axes
 
-const COLOURS = Array.from({ length: 256 }, (_, level) => {
+// One 32-bit pixel (alpha, blue, green, red) for each of the 256 levels.
+const COLOURS = Uint32Array.from({ length: 256 }, (_, level) => {
   const stops = RAMP.length / 6 - 1;
   const at = (level / 255) * stops;
   const low = Math.min(Math.floor(at), stops - 1);
-  return [0, 2, 4].map((channel) => {
-    const [a, b] = [low, low + 1].map((i) => parseInt(RAMP.slice(6 * i + channel, 6 * i + channel + 2), 16));
+  const channel = (offset) => {
+    const [a, b] = [low, low + 1].map((i) => parseInt(RAMP.slice(6 * i + offset, 6 * i + offset + 2), 16));
     return Math.round(a + (b - a) * (at - low));
-  });
+  };
+  return ((255 << 24) | (channel(4) << 16) | (channel(2) << 8) | channel(0)) >>> 0;
 });
 
 /** uint8 mel (frames x bands, low band first) -> a canvas of one pixel a cell, high bands on top. */
@@ -19,11 +21,11 @@ export function paint(mel, bands) {
   const levels = new Uint8Array(mel.buffer, mel.byteOffset, mel.byteLength);
   const frames = Math.max(1, Math.floor(levels.length / bands));
   const image = new ImageData(frames, bands);
-  for (let t = 0; t < frames; t++)
-    for (let band = 0; band < bands; band++) {
-      const colour = COLOURS[levels[t * bands + band] ?? 0];
-      image.data.set([...colour, 255], 4 * ((bands - 1 - band) * frames + t));
-    }
+  const pixels = new Uint32Array(image.data.buffer);
+  for (let band = 0; band < bands; band++) {
+    const row = (bands - 1 - band) * frames;
+    for (let t = 0; t < frames; t++) pixels[row + t] = COLOURS[levels[t * bands + band] ?? 0];
+  }
   const canvas = document.createElement("canvas");
   canvas.width = frames;
   canvas.height = bands;
