@@ -29,7 +29,12 @@ def kernel(widget) -> Callable[[dict], list]:
     def send(content, buffers=None) -> None:
         answers.append({"content": content, "buffers": [as_json(bytes(one)) for one in buffers or []]})
 
+    wrote: dict = {}  # by the page in the message that is being handled: a front end ignores its own echo
+
     def changed(change) -> None:
+        name = change["name"]
+        if name in wrote and wrote[name] == change["new"]:
+            return
         answers.append({"changes": {change["name"]: as_json(change["new"])}})
 
     widget.send = send
@@ -37,6 +42,8 @@ def kernel(widget) -> Callable[[dict], list]:
 
     def carry(message: dict) -> list:
         answers.clear()
+        wrote.clear()
+        wrote.update(message.get("changes", {}))
         if "changes" in message:
             widget.set_state(message["changes"])
         else:
