@@ -1,9 +1,10 @@
-// The sounds of a blind trial: all in step, one of them heard, a part of them looped. No picture: it would be a clue.
+// The sounds of a blind trial: all in step, one of them heard, a part of them looped. No picture: it would be
+// a clue.
 
 import { decode, Transport } from "./sound.js";
-import { button, element, field } from "./ui.js";
+import { button, element, field, icon } from "./ui.js";
 
-const HEARD = 0.93; // of a sound's length must have been played: the clocks of page and sound differ a little
+const HEARD = 0.98; // of a sound's length must have been played: its end is known to a few milliseconds
 const SHORTEST_PART = 0.1; // seconds
 const DRAG = 5; // CSS pixels until a press becomes a drag
 
@@ -22,11 +23,11 @@ export class Deck {
     this.transport.setLoop(loop);
   }
 
-  /** Add the time since the last call to the sound that is heard. */
+  /** Add what was played since the last call to the sound that is heard, by the clock of the sound itself. */
   count() {
-    const now = performance.now();
-    if (this.since !== null) this.heard[this.transport.active] += (now - this.since) / 1000;
-    this.since = this.transport.nodes.length ? now : null;
+    const { active, context, nodes } = this.transport;
+    if (this.since !== null) this.heard[active] += context.currentTime - this.since;
+    this.since = nodes.length ? context.currentTime : null;
   }
 
   /** 0 to 1: how much of a sound's length was played, in one go or in parts. */
@@ -57,64 +58,89 @@ export class Deck {
   }
 }
 
-/** Buttons of the sounds, place, loop and part of a trial. `follow()` shows what the deck does. */
-export function deckControls(deck, keys) {
-  const seconds = () => deck.transport.duration;
+/** A button for each sound, with its key and how much of it was heard. */
+function soundButtons(deck, keys) {
   const cards = deck.sounds.map(({ label }, i) => {
-    const several = deck.sounds.length > 1;
-    const play = button({ icon: "play", label: several ? label : "Play", className: "ldm-sound", onclick: () => deck.choose(i) });
-    play.append(element("kbd", { "aria-hidden": "true" }, keys[i]));
+    const shown = deck.sounds.length > 1 ? label : "Play";
+    const play = button({ icon: "play", label: shown, className: "ldm-sound" });
+    play.addEventListener("click", () => deck.choose(i));
     const heard = element("span", { class: "ldm-heard" });
-    play.append(heard);
-    return { play, heard, label };
+    play.append(element("kbd", { "aria-hidden": "true" }, keys[i]), heard);
+    return { play, heard, label, drawn: "play" };
   });
-  const head = element("div", { class: "ldm-now" });
-  const part = element("div", { class: "ldm-part" });
-  const strip = element("div", { class: "ldm-strip", role: "slider", tabindex: "0", "aria-label": "Place in the sound" });
-  strip.append(part, head);
+  const root = element("div", { class: "ldm-sounds", role: "group", "aria-label": "Sounds" });
+  root.append(...cards.map(({ play }) => play));
+  const follow = () =>
+    cards.forEach((card, i) => {
+      const { play, heard, label } = card;
+      const on = deck.transport.playing && i === deck.transport.active;
+      const name = on ? "pause" : "play";
+      if (card.drawn !== name) play.querySelector("svg").replaceWith(icon((card.drawn = name)));
+      play.setAttribute("aria-pressed", String(on));
+      const done = deck.share(i) >= 1;
+      play.setAttribute("aria-label", `${on ? "Pause" : "Play"} ${label}${done ? ", heard" : ""}`);
+      play.classList.toggle("ldm-chosen", cards.length > 1 && i === deck.transport.active);
+      play.classList.toggle("ldm-done", done);
+      heard.style.width = `${100 * deck.share(i)}%`;
+    });
+  return { root, follow };
+}
+
+/** Loop, and the part that is looped, as numbers. */
+function loopFields(deck) {
   const loop = button({ icon: "loop", label: "Loop", title: "Loop (L)", pressed: deck.transport.loop });
   loop.addEventListener("click", () => deck.transport.setLoop(!deck.transport.loop));
   const [from, to] = ["Part from (s)", "to (s)"].map((label) =>
     field({ label, type: "number", min: 0, step: 0.1, onchange: () => retype() }),
   );
+  const retype = () =>
+    deck.setPart([Number(from.input.value), Number(to.input.value) || deck.transport.duration]);
   const whole = button({ icon: "close", label: "Whole sound", title: "Play the whole sound again" });
   whole.addEventListener("click", () => deck.setPart(null));
-  const retype = () => deck.setPart([Number(from.input.value), Number(to.input.value) || seconds()]);
-  const place = deckStrip(strip, deck);
-  const row = element("div", { class: "ldm-loops" }, loop, from.root, to.root, whole);
-  const sounds = element("div", { class: "ldm-sounds", role: "group", "aria-label": "Sounds" });
-  sounds.append(...cards.map(({ play }) => play));
-  const root = element("div", { class: "ldm-deck" }, sounds, strip, ...(deck.sounds.length > 1 ? [row] : []));
-
-  function follow() {
-    const { active, playing, position, loop: looping } = deck.transport;
-    cards.forEach(({ play, heard, label }, i) => {
-      const on = playing && i === active;
-      play.setAttribute("aria-pressed", String(on));
-      play.setAttribute("aria-label", `${on ? "Pause" : "Play"} ${label}${deck.share(i) < 1 ? "" : ", heard"}`);
-      play.classList.toggle("ldm-done", deck.share(i) >= 1);
-      heard.style.width = `${100 * deck.share(i)}%`;
-    });
-    const percent = (time) => `${(100 * time) / (seconds() || 1)}%`;
-    const [start, end] = deck.part ?? [0, seconds()];
-    head.style.left = percent(position);
-    Object.assign(part.style, { left: percent(start), width: percent(end - start) });
-    part.hidden = whole.hidden = !deck.part;
-    loop.setAttribute("aria-pressed", String(looping));
-    strip.setAttribute("aria-valuemin", "0");
-    strip.setAttribute("aria-valuemax", seconds().toFixed(2));
-    strip.setAttribute("aria-valuenow", position.toFixed(2));
-    strip.setAttribute("aria-valuetext", `${position.toFixed(1)} of ${seconds().toFixed(1)} seconds`);
+  const hint = element("span", { class: "ldm-small" }, "or drag over the bar");
+  const root = element("div", { class: "ldm-loops" }, loop, from.root, to.root, hint, whole);
+  const follow = () => {
+    const ends = deck.part ?? [0, deck.transport.duration];
     [from, to].forEach(({ input }, i) => {
-      if (document.activeElement !== input) input.value = Number([start, end][i].toFixed(2));
+      if (document.activeElement !== input) input.value = Number(ends[i].toFixed(2));
     });
-  }
-  follow();
-  return { root, follow, destroy: place };
+    loop.setAttribute("aria-pressed", String(deck.transport.loop));
+    whole.hidden = !deck.part;
+    hint.hidden = Boolean(deck.part);
+  };
+  return { root, follow };
 }
 
-/** Mouse and keys of the place strip: click to jump, drag a part to loop. Returns the clean-up. */
-function deckStrip(strip, deck) {
+/** Buttons, place, loop and part of a trial. `follow()` shows what the deck does. */
+export function deckControls(deck, keys) {
+  const sounds = soundButtons(deck, keys);
+  const loops = deck.sounds.length > 1 ? loopFields(deck) : null;
+  const head = element("div", { class: "ldm-now" });
+  const part = element("div", { class: "ldm-part" });
+  const strip = element("div", { class: "ldm-strip", role: "slider", tabindex: "0" }, part, head);
+  strip.setAttribute("aria-label", "Place in the sound");
+  strip.setAttribute("aria-valuemin", "0");
+  stripActions(strip, deck);
+  const root = element("div", { class: "ldm-deck" }, sounds.root, strip, ...(loops ? [loops.root] : []));
+  const follow = () => {
+    const { duration, position } = deck.transport;
+    const [start, end] = deck.part ?? [0, duration];
+    const percent = (time) => `${(100 * time) / (duration || 1)}%`;
+    sounds.follow();
+    loops?.follow();
+    head.style.left = percent(position);
+    Object.assign(part.style, { left: percent(start), width: percent(end - start) });
+    part.hidden = !deck.part;
+    strip.setAttribute("aria-valuemax", duration.toFixed(2));
+    strip.setAttribute("aria-valuenow", position.toFixed(2));
+    strip.setAttribute("aria-valuetext", `${position.toFixed(1)} of ${duration.toFixed(1)} seconds`);
+  };
+  follow();
+  return { root, follow };
+}
+
+/** Mouse and keys of the place strip: click to jump, drag a part to loop. */
+function stripActions(strip, deck) {
   let from = null;
   const at = (event) => {
     const { left, width } = strip.getBoundingClientRect();
@@ -134,15 +160,14 @@ function deckStrip(strip, deck) {
     if (dragged && deck.sounds.length > 1) deck.setPart(ends);
     else deck.transport.seek(ends[0]);
   });
-  const cancel = () => (from = null);
-  strip.addEventListener("pointercancel", cancel);
+  strip.addEventListener("pointercancel", () => (from = null));
   strip.addEventListener("keydown", (event) => {
-    const moves = { ArrowRight: 0.1, ArrowUp: 0.1, ArrowLeft: -0.1, ArrowDown: -0.1, PageUp: 1, PageDown: -1 };
+    const moves = { ArrowRight: 0.1, ArrowUp: 0.1, ArrowLeft: -0.1, ArrowDown: -0.1 };
+    Object.assign(moves, { PageUp: 1, PageDown: -1 });
     const places = { Home: 0, End: deck.transport.duration };
     if (!(event.key in moves) && !(event.key in places)) return;
     deck.transport.seek(places[event.key] ?? deck.transport.position + moves[event.key]);
     event.preventDefault();
     event.stopPropagation();
   });
-  return cancel;
 }

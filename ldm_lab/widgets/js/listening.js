@@ -19,12 +19,14 @@ function soundKeys(sounds) {
 
 class Listening {
   constructor(model) {
-    Object.assign(this, { model, replies: new Map(), frame: 0, shown: "", busy: false, inside: false });
+    Object.assign(this, { model, replies: new Map(), frame: 0, shown: "" });
+    Object.assign(this, { busy: false, inside: false }); // inside: the listener asked for the next page
     this.deck = new Deck(() => this.follow());
     this.view = element("div", { class: "ldm-view" });
     this.status = statusLine(model);
+    this.root = element("div", { class: "ldm-widget ldm-test", role: "group" });
     // The attribute keeps JupyterLab's own shortcuts away from keys pressed inside.
-    this.root = element("div", { class: "ldm-widget ldm-test", role: "group", "data-lm-suppress-shortcuts": "true" });
+    this.root.setAttribute("data-lm-suppress-shortcuts", "true");
     this.root.setAttribute("aria-label", `Listening test: ${model.get("title")}`);
     this.root.append(this.view, this.status);
     this.root.addEventListener("keydown", (event) => this.onKey(event));
@@ -95,7 +97,8 @@ class Listening {
 
   consent() {
     const about = this.model.get("about");
-    const before = field({ label: "Your number, if you began before", value: about.listener, placeholder: "L0123abcd" });
+    const label = "Your number, if you began before";
+    const before = field({ label, value: about.listener, placeholder: "L0123abcd" });
     const agree = button({ label: "I agree", className: "ldm-main" });
     const start = () => this.doing(() => ask(this.model, "start", { listener: before.input.value }));
     agree.addEventListener("click", start);
@@ -118,12 +121,15 @@ class Listening {
     const start = button({ label: answered ? "Go on" : "Start", className: "ldm-main ldm-waiting" });
     start.addEventListener("click", () => this.next());
     this.level = { play, start };
-    const back = answered ? `Welcome back: ${answered} of ${of} trials are answered, and the test goes on with the next. ` : "";
+    const back = `Welcome back: ${answered} of ${of} trials are answered; the test goes on with the next.`;
     const keep = `Your number is ${listener}. Keep it if you may want to stop and go on later.`;
+    const volume =
+      "Play the noise. It is as loud as the sounds of the test: set your volume so that it is comfortable, " +
+      "about as loud as someone talking beside you. Then leave the volume alone until the end.";
     return [
       question("First set the volume"),
-      p(`${back}Play the noise. It is as loud as the sounds of the test: set your volume so that it is comfortable, ` +
-        "about as loud as someone talking beside you. Then leave the volume alone until the end."),
+      ...(answered ? [p(back)] : []),
+      p(volume),
       element("div", { class: "ldm-sounds" }, play),
       ...(this.model.get("about").saves ? [p(keep, { class: "ldm-small" })] : []),
       element("div", { class: "ldm-nav" }, start),
@@ -148,18 +154,19 @@ class Listening {
     const keys = soundKeys(trial.sounds);
     this.controls = deckControls(this.deck, keys);
     this.rule = p("", { class: "ldm-small ldm-rule" });
-    this.further = button({ label: number < of ? "Next" : "Finish", className: "ldm-main", onclick: () => this.next() });
+    this.further = button({ label: number < of ? "Next" : "Finish", className: "ldm-main" });
+    this.further.addEventListener("click", () => this.next());
     const back = button({ label: "Back", onclick: () => this.go(number - 1) });
     const stop = button({ label: "Stop here", onclick: () => this.stop() });
     back.disabled = number === 1;
     const { title, how } = this.model.get("about").kinds.find((entry) => entry.kind === kind);
     const bar = element("progress", { max: of, value: number - 1, "aria-label": "Trials done" });
-    const top = element("div", { class: "ldm-top" }, element("span", {}, title), bar, element("span", {}, `${number} of ${of}`));
-    const what = { abx: "choose", preference: "choose" }[kind] ?? "move the slider";
-    const hint = `Keys: ${several ? `${keys[0]} to ${keys[keys.length - 1]} play a sound` : "1 plays"}, space pauses, ` +
-      `arrows ${what}, Enter goes on.`;
+    const place = element("span", { class: "ldm-place" }, `${number} of ${of}`);
+    const plays = several ? `${keys[0]} to ${keys[keys.length - 1]} play a sound` : "1 plays";
+    const moves = trial.anchors.length ? "move the slider" : "choose";
+    const hint = `Keys: ${plays}, space pauses, arrows ${moves}, Enter goes on.`;
     this.view.replaceChildren(
-      top,
+      element("div", { class: "ldm-top" }, element("span", {}, title), bar, place),
       question(trial.question),
       ...(trial.prompt ? [element("blockquote", {}, trial.prompt)] : []),
       p(how, { class: "ldm-small" }),
@@ -176,19 +183,23 @@ class Listening {
   end() {
     const { answered, of, complete, listener, revealed } = this.model.get("state");
     const about = this.model.get("about");
-    const save = button({ icon: "save", label: "Save my answers", onclick: () => this.doing(() => this.download()) });
+    const save = button({ icon: "save", label: "Save my answers" });
+    save.addEventListener("click", () => this.doing(() => this.download()));
     const on = button({ label: complete ? "Look at my answers again" : "Go on", onclick: () => this.goOn() });
     const reveal = button({ label: "Show what was what", onclick: () => this.doing(() => this.reveal()) });
     const saved = about.saves
       ? `They are saved under your number, ${listener}.`
       : "They are kept until this notebook is closed; save them as a file and hand it to whoever asked you.";
-    this.answers = element("div", { class: "ldm-nav" }, ...(about.saves ? [] : [save]), ...(revealed ? [] : [on]));
+    this.answers = element("div", { class: "ldm-nav" });
+    this.answers.append(...(about.saves ? [] : [save]), ...(revealed ? [] : [on]));
     this.tables = element("div", {});
     if (about.reveals && answered) {
       this.answers.append(reveal);
-      if (!revealed) this.tables.append(p("Once you know what was what, your answers are final.", { class: "ldm-small" }));
+      const final = "Once you know what was what, your answers are final.";
+      if (!revealed) this.tables.append(p(final, { class: "ldm-small" }));
     }
-    return [question("Thank you"), p(`You answered ${answered} of ${of} trials. ${saved}`), this.answers, this.tables];
+    const done = p(`You answered ${answered} of ${of} trials. ${saved}`);
+    return [question("Thank you"), done, this.answers, this.tables];
   }
 
   async download() {
@@ -229,7 +240,7 @@ class Listening {
     }
     if (!this.trial) return undefined;
     const value = this.rating.value();
-    if (!this.rating.isOpen()) return this.say(`Play every sound first: still ${this.deck.missing().join(", ")}.`, true);
+    if (!this.rating.isOpen()) return this.say(`Listen first. ${this.rule.textContent}`, true);
     if (value === null) return this.say(this.rating.missing(), true);
     const trial = this.trial;
     return this.doing(async () => {
@@ -249,8 +260,7 @@ class Listening {
     if (this.trial && this.controls) {
       const missing = this.deck.missing();
       const open = Boolean(this.trial.answer) || !missing.length;
-      const words = open ? "You have heard every sound; listen again as often as you like."
-        : `You can answer when every sound has been played to its end, or as long in parts. Still: ${missing.join(", ")}.`;
+      const words = open ? "Listen again as often as you like." : this.toHear(missing);
       if (this.rule.textContent !== words) this.rule.textContent = words;
       if (open && !this.rating.isOpen()) {
         this.rating.open(true);
@@ -264,6 +274,14 @@ class Listening {
     if (playing && !this.frame) this.frame = requestAnimationFrame(() => ((this.frame = 0), this.follow()));
   }
 
+  toHear(missing) {
+    if (this.deck.sounds.length === 1) return "You can answer when the sound has been played to its end.";
+    return (
+      "You can answer when every sound has been played to its end, or for as long in parts. " +
+      `Still to hear: ${missing.join(", ")}.`
+    );
+  }
+
   followLevel(playing) {
     this.level.play.setAttribute("aria-pressed", String(playing));
     this.level.start.classList.toggle("ldm-waiting", !(this.deck.heard[0] >= LEVEL_HEARD));
@@ -271,14 +289,15 @@ class Listening {
 
   onKey(event) {
     const { key, target } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey || target.matches("[type=number], [type=text]")) return;
+    const held = event.ctrlKey || event.metaKey || event.altKey || event.shiftKey;
+    if (held || target.matches("[type=number], [type=text]")) return;
     const onButton = target.matches("button");
     const onSlider = target.matches("input") && key in STEPS;
     const sound = soundKeys(this.deck.sounds).indexOf(key);
     if (this.trial && sound >= 0) this.deck.choose(sound);
     else if (key === " " && !onButton && !target.matches("[type=radio]")) this.space();
     else if (key === "Enter" && !onButton) this.next();
-    else if (this.trial && (key === "l" || key === "L")) this.deck.transport.setLoop(!this.deck.transport.loop);
+    else if (this.trial && key === "l") this.deck.transport.setLoop(!this.deck.transport.loop);
     else if (this.trial && key in STEPS && !onSlider && this.rating.isOpen()) this.nudge(STEPS[key]);
     else return;
     event.preventDefault();

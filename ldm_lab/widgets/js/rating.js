@@ -7,7 +7,7 @@ let groups = 0;
 /** A slider without a value until it is touched. */
 function rater(label, trial, given, onvalue) {
   const { low, high } = trial;
-  const input = element("input", { type: "range", min: low, max: high, step: 1, "aria-label": `Rating of ${label}` });
+  const input = element("input", { type: "range", min: low, max: high, "aria-label": `Rating of ${label}` });
   const output = element("output", {});
   let value = given ?? null;
   input.value = value ?? Math.floor((low + high) / 2);
@@ -33,16 +33,19 @@ function rater(label, trial, given, onvalue) {
   return { label, input, output, nudge, value: () => value };
 }
 
-const anchorRow = (words) =>
-  element("div", { class: "ldm-anchors", "aria-hidden": "true" }, ...words.map((word) => element("span", {}, word)));
+function anchorRow(words) {
+  const cells = words.map((word) => element("span", {}, word));
+  return element("div", { class: "ldm-anchors", "aria-hidden": "true" }, ...cells);
+}
 
 function sliders(trial, onvalue) {
   const given = (label) => (trial.rated.length > 1 ? trial.answer?.value[label] : trial.answer?.value);
   const raters = trial.rated.map((label) => rater(label, trial, given(label), onvalue));
   const several = raters.length > 1;
-  const rows = raters.map(({ label, input, output }) =>
-    element("label", { class: "ldm-rater" }, element("span", { class: "ldm-letter" }, several ? label : ""), input, output),
-  );
+  const rows = raters.map(({ label, input, output }) => {
+    const letter = element("span", { class: "ldm-letter" }, several ? label : "");
+    return element("label", { class: "ldm-rater" }, letter, input, output);
+  });
   const root = element("div", { class: several ? "ldm-raters ldm-several" : "ldm-raters" });
   root.append(...rows, anchorRow(trial.anchors));
   const value = () => {
@@ -50,21 +53,24 @@ function sliders(trial, onvalue) {
     return several ? Object.fromEntries(raters.map((one) => [one.label, one.value()])) : raters[0].value();
   };
   const open = () => raters.filter((one) => one.value() === null).map(({ label }) => label);
-  const missing = () => (several ? `Still to rate: ${open().join(", ")}.` : "Move the slider to rate the sound.");
-  const mark = (heard) => rows.forEach((row, i) => row.classList.toggle("ldm-on", several && raters[i].label === heard));
+  const missing = () => (several ? `Still to rate: ${open().join(", ")}.` : "Move the slider to rate it.");
+  const mark = (heard) =>
+    rows.forEach((row, i) => row.classList.toggle("ldm-on", several && raters[i].label === heard));
   const nudge = (step, heard) => (raters.find(({ label }) => label === heard) ?? raters[0]).nudge(step);
   return { root, value, missing, mark, nudge };
 }
 
 function choices(trial, onvalue) {
   const name = `ldm-choice-${(groups += 1)}`;
-  const options = trial.rated.map((label) => [label, trial.kind === "abx" ? `X is ${label}` : `I prefer ${label}`]);
+  const words = trial.kind === "abx" ? "X is" : "I prefer";
+  const options = trial.rated.map((label) => [label, `${words} ${label}`]);
   if (trial.kind === "preference") options.push(["none", "No preference"]);
+  const given = trial.answer?.value;
   const inputs = options.map(([value]) =>
-    element("input", { type: "radio", name, value, onchange: onvalue, checked: trial.answer?.value === value }),
+    element("input", { type: "radio", name, value, onchange: onvalue, checked: given === value }),
   );
   const root = element("div", { class: "ldm-choices" });
-  root.append(...options.map(([, words], i) => element("label", {}, inputs[i], element("span", {}, words))));
+  root.append(...options.map(([, text], i) => element("label", {}, inputs[i], element("span", {}, text))));
   const value = () => inputs.find((input) => input.checked)?.value ?? null;
   const nudge = (step) => {
     const at = inputs.findIndex((input) => input.checked);
@@ -74,10 +80,10 @@ function choices(trial, onvalue) {
     chosen.focus();
     onvalue();
   };
-  return { root, value, missing: () => "Choose one of the answers.", mark: () => {}, nudge };
+  return { root, value, missing: () => "Choose one of the answers.", mark() {}, nudge };
 }
 
-/** The answer panel of a trial; `onvalue()` after every change. value() is null while something is missing. */
+/** The answer panel of a trial; `onvalue()` after every change. value() is null while parts are missing. */
 export function ratingPanel(trial, onvalue) {
   const inner = (trial.anchors.length ? sliders : choices)(trial, onvalue);
   const set = element("fieldset", { class: "ldm-answer", disabled: true });
