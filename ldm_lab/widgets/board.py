@@ -8,7 +8,7 @@ import torch
 import traitlets
 from torch import Tensor
 
-from ldm_lab.errors import OptionError, unknown
+from ldm_lab.errors import LabError, OptionError, unknown
 from ldm_lab.options import clean_text
 from ldm_lab.system import AudioLDM
 from ldm_lab.widgets import board_sounds
@@ -25,7 +25,7 @@ class SimilarityBoard(LabWidget):
     """Sounds ranked by the cosine between their CLAP embedding and that of words, or of another sound.
 
     ``SimilarityBoard(ldm, {"bell": wav, "rain": Path("rain.wav")}, words="a bell; rain")``; without sounds, two dozen
-    recordings from the corpus's test split (`credits` names their authors).
+    recordings of the corpus's test split (`credits` names their authors).
 
     Traits, both ways: `words` (up to four queries, separated by semicolons; "[bell]" asks for sounds like the one called
     bell), `temperature` of the softmax that turns cosines into shares, `among` ("sounds": how a query's shares are divided
@@ -46,7 +46,8 @@ class SimilarityBoard(LabWidget):
     cards = traitlets.List(traitlets.Dict()).tag(sync=True)  # Card.state of each sound
     answers = traitlets.List(traitlets.Dict()).tag(sync=True)  # {query, sound: its number or -1, cosines}
 
-    def __init__(self, ldm: AudioLDM, sounds=None, *, words: str | None = None, sample_rate: int = 16000, **traits) -> None:
+    def __init__(self, ldm: AudioLDM, sounds=None, *, words: str | None = None, sample_rate: int = 16000,
+                 **traits) -> None:
         """sounds: {label: wav or file}, a list of those, or None; wav is (N,) or (channels, N) at `sample_rate`.
 
         Raises AudioInputError for what is no sound, OptionError for none or too many, CorpusError without a corpus.
@@ -103,8 +104,10 @@ class SimilarityBoard(LabWidget):
 
     def ask_search(self, words: str) -> int:
         """The page's question: the answers arrive as traits, a mistake as the status line."""
-        with self.working("asking the text tower ..."):
+        try:
             self.search(words)
+        except LabError as error:
+            self.status, self.wrong = str(error), True
         return len(self.answers)
 
     def ask_sound(self, number: int) -> dict:
@@ -150,6 +153,9 @@ class SimilarityBoard(LabWidget):
     def versions(self) -> list[dict]:
         """The sound in the panel, as the page has it."""
         return self._cards[self.chosen].pack.state["versions"]
+
+    def show(self, sounds, **_) -> None:
+        raise OptionError("the board's panel plays the board's own sounds: add(label, wav), then choose(label)")
 
     def text(self) -> str:
         """The board in words: the nearest sounds of each query."""

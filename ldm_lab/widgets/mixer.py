@@ -12,7 +12,7 @@ import traitlets
 from torch import Tensor
 
 from ldm_lab.editing.job import read_sounds
-from ldm_lab.errors import AudioInputError
+from ldm_lab.errors import AudioInputError, OptionError
 from ldm_lab.options import whole
 from ldm_lab.result import Result
 from ldm_lab.system import AudioLDM
@@ -48,7 +48,7 @@ class LatentMixer(LabWidget):
     solo = traitlets.List(traitlets.Int()).tag(sync=True)
     strips = traitlets.List(traitlets.Dict()).tag(sync=True)  # Mixing.strips
     rows = traitlets.Int().tag(sync=True)  # 64 / r
-    losses = traitlets.List(traitlets.Float()).tag(sync=True)  # dB, what muting each channel alone changes; [] = not measured
+    losses = traitlets.List(traitlets.Float()).tag(sync=True)  # dB, see `measure`; [] = not measured yet
 
     def __init__(self, ldm: AudioLDM, sound, *, sample_rate: int = 16000, **traits) -> None:
         """sound: a file, a wav ((N,) or (channels, N) at `sample_rate`), or a Result (its first sound); up to 30 s.
@@ -61,8 +61,8 @@ class LatentMixer(LabWidget):
             sound, sample_rate, label = sound.audio[0], sound.sample_rate, sound.prompts[0][:120]
         wav, _ = read_sounds([sound], ldm.sample_rate, sample_rate=sample_rate)
         if wav.shape[1] > MAX_SECONDS * ldm.sample_rate:
-            raise AudioInputError(f"sound: got {wav.shape[1] / ldm.sample_rate:.1f} s, the mixer takes up to {MAX_SECONDS:g} s; "
-                                  "cut it: load(path, start=, seconds=) reads a part")
+            raise AudioInputError(f"sound: got {wav.shape[1] / ldm.sample_rate:.1f} s, the mixer takes up to "
+                                  f"{MAX_SECONDS:g} s; cut it: load(path, start=, seconds=) reads a part")
         self._original = wav.clamp(-1.0, 1.0)
         self._mixing = Mixing(ldm, wav)
         two = {"original": self._original[0], "decoded": self._mixing.plain.wav}
@@ -178,6 +178,9 @@ class LatentMixer(LabWidget):
                       latent=mix.latent[None], score=score, candidates=mix.wav[None, None], scores=score[None],
                       config=config, timings=dict(mix.seconds), source=self._original)
 
+    def show(self, sounds, **_) -> None:
+        raise OptionError("a mixer belongs to one sound; make another one: LatentMixer(ldm, sound)")
+
     def text(self) -> str:
         """The mixer in words: what is heard, and which channels are strong."""
         strong = ", ".join(f"{channel} ({self.energy[channel]:.0%})" for channel in self._order()[:4])
@@ -220,7 +223,8 @@ class LatentMixer(LabWidget):
         gains = [1.0] * 3
         if match:
             wavs = {"original": self._original[0], "decoded": self._mixing.plain.wav, "mix": mix.wav}
-            gains = list(matching_gains({name: np.asarray(wav) for name, wav in wavs.items()}, self.ldm.sample_rate).values())
+            arrays = {name: np.asarray(wav) for name, wav in wavs.items()}
+            gains = list(matching_gains(arrays, self.ldm.sample_rate).values())
         return made | {"versions": [version | {"gain": gain} for version, gain in zip(versions, gains)]}
 
     def _words(self) -> str:

@@ -18,7 +18,7 @@ def tone(hz: float, seconds: float = 0.5) -> np.ndarray:
 def board(tiny):
     noise = np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
     sounds = {"low": tone(200), "high": tone(3000), "noise": 0.2 * noise, "click": tone(900, 0.12), "middle": tone(1000)}
-    return SimilarityBoard(tiny, sounds, words="rain")
+    return SimilarityBoard(tiny, sounds, words="rain", loop=True)
 
 
 @pytest.fixture

@@ -1,79 +1,21 @@
 // SimilarityBoard: words in, sounds ranked by cosine; a softmax with temperature turns cosines into shares.
 
+import { boardRow, ranked, sharesOf } from "./boardrow.js";
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
-import { paint } from "./picture.js";
 import { ask, button, element, field, onModel, radios, range, statusLine, write } from "./ui.js";
 
 const BOARD_PAUSE = 250; // ms without a key before the words are asked for
 const COLDEST = 0.005;
-const ZERO = 1 / 3; // where cosine 0 lies on its bar, which runs from -0.5 to 1
 const MOVE = { duration: 350, easing: "ease-in-out" };
-
-/** softmax(values / temperature) */
-export function softmax(values, temperature) {
-  const top = Math.max(...values);
-  const powers = values.map((value) => Math.exp((value - top) / temperature));
-  const sum = powers.reduce((a, b) => a + b, 0);
-  return powers.map((power) => power / sum);
-}
-
-/** Shares (queries x sounds) of cosines: each query's among the sounds, or each sound's among the queries. */
-export function sharesOf(rows, temperature, among) {
-  if (among === "sounds") return rows.map((row) => softmax(row, temperature));
-  const columns = (rows[0] ?? []).map((_, i) => softmax(rows.map((row) => row[i]), temperature));
-  return rows.map((_, q) => columns.map((column) => column[q]));
-}
-
-/** Numbers of the sounds, highest value first; equal ones keep their order. */
-export const ranked = (values) => values.map((_, i) => i).sort((a, b) => values[b] - values[a] || a - b);
-
-const percent = (share) => (share >= 0.0995 || share === 0 ? (100 * share).toFixed(0) : (100 * share).toFixed(1)) + " %";
-
-/** Two bars with their numbers for one query: what `set(cosine, share)` tells them. */
-function barPair() {
-  const parts = ["ldm-cosine", "ldm-share"].map((kind) => {
-    const fill = element("span", { class: "ldm-fill" });
-    const track = element("span", { class: "ldm-track", "aria-hidden": "true" }, fill);
-    const number = element("span", { class: "ldm-number" });
-    return { fill, number, root: element("span", { class: kind }, track, number) };
-  });
-  const set = (cosine, share) => {
-    const length = Math.min(1 - ZERO, Math.max(-ZERO, cosine * (1 - ZERO)));
-    parts[0].fill.style.left = `${100 * (ZERO + Math.min(0, length))}%`;
-    parts[0].fill.style.width = `${100 * Math.abs(length)}%`;
-    parts[0].number.textContent = cosine.toFixed(2).replace("-", "\u2212");
-    parts[1].fill.style.width = `${100 * share}%`;
-    parts[1].number.textContent = percent(share);
-  };
-  return { root: element("div", { class: "ldm-pair" }, ...parts.map(({ root }) => root)), set };
-}
-
-/** One row: rank, sound, bars of each query, "like this one". */
-function boardRow(card, number, bands, { onplay, onlike }) {
-  const picture = paint(card.mel, bands);
-  picture.setAttribute("aria-hidden", "true");
-  const name = element("span", { class: "ldm-label", title: card.label }, card.label);
-  const title = `Play, ${card.seconds.toFixed(1)} s`;
-  const play = element("button", { type: "button", class: "ldm-card", title, onclick: () => onplay(number) }, picture, name);
-  const hint = `Sounds like this one: ${card.label}`;
-  const like = element("button", { type: "button", class: "ldm-like", title: hint, "aria-label": hint }, "\u2248");
-  like.addEventListener("click", () => onlike(card.label));
-  const rank = element("span", { class: "ldm-rank", "aria-hidden": "true" });
-  const root = element("li", { class: "ldm-row" }, rank, play, like);
-  let pairs = [];
-  const resize = (count) => {
-    if (pairs.length === count) return;
-    pairs.forEach((pair) => pair.root.remove());
-    pairs = Array.from({ length: count }, barPair);
-    like.before(...pairs.map((pair) => pair.root));
-  };
-  return { root, play, like, rank, resize, set: (q, cosine, share) => pairs[q].set(cosine, share) };
-}
+const BOARD_LEGEND =
+  "Upper bar: cosine. Lower bar: share = softmax(cosine / temperature). " +
+  "\u2248 asks for sounds like that one.";
 
 class Board {
   constructor(model) {
-    Object.assign(this, { model, rows: [], order: [], sounds: new Map(), timer: 0, typed: false, wanted: null });
+    Object.assign(this, { model, rows: [], order: [], sounds: new Map() });
+    Object.assign(this, { timer: 0, typed: false, wanted: null });
     this.player = panel(model, {});
     this.query = field({
       label: "Words",
@@ -97,8 +39,11 @@ class Board {
       onchange: (power) => write(model, { temperature: 10 ** power }),
     });
     const learned = model.get("learned");
-    const reset = { label: `Learned: ${learned.toPrecision(2)}`, title: "The temperature that training ended with" };
-    this.learned = button({ ...reset, onclick: () => write(model, { temperature: learned }) });
+    this.learned = button({
+      label: `Learned: ${learned.toPrecision(2)}`,
+      title: "The temperature that training ended with",
+      onclick: () => write(model, { temperature: learned }),
+    });
     this.among = radios({
       label: "Shares add up over",
       options: ["sounds", "queries"],
@@ -111,11 +56,11 @@ class Board {
     this.list.addEventListener("keydown", (event) => this.key(event));
     this.status = statusLine(model);
     this.credit = element("p", { class: "ldm-credit" });
-    const legend = "Upper bar: cosine. Lower bar: share = softmax(cosine / temperature). \u2248 asks for sounds like that one.";
-    this.legend = element("p", { class: "ldm-hint" }, legend);
+    this.legend = element("p", { class: "ldm-hint" }, BOARD_LEGEND);
     const heat = element("div", { class: "ldm-controls" }, this.heat.root, this.learned, this.amongField);
     const top = element("div", { class: "ldm-controls" }, this.query.root);
-    const parts = [top, heat, this.status, this.heads.root, this.list, this.legend, this.player.root, this.credit];
+    const ranking = [this.heads.root, this.list, this.legend];
+    const parts = [top, heat, this.status, ...ranking, this.player.root, this.credit];
     const kept = { class: "ldm-widget ldm-board", role: "group", "data-lm-suppress-shortcuts": "true" };
     this.root = element("div", { ...kept, "aria-label": "Similarity board" }, ...parts);
     this.off = onModel(model, {
@@ -155,7 +100,7 @@ class Board {
     this.model.set("wrong", true);
   }
 
-  // --- the board ------------------------------------------------------------------------------------------------------
+  // --- the board ----------------------------------------------------------------------------------
 
   build() {
     const { model } = this;
@@ -200,7 +145,8 @@ class Board {
   /** Put the rows in this order; they glide there unless motion is unwelcome. */
   arrange(order, { still }) {
     const { rows, list } = this;
-    order.forEach((number, place) => (rows[number].rank.textContent = this.cosines.length ? `${place + 1}` : ""));
+    const ranks = this.cosines.length > 0;
+    order.forEach((number, place) => (rows[number].rank.textContent = ranks ? `${place + 1}` : ""));
     if (order.join() === this.order.join()) return;
     const before = rows.map(({ root }) => root.offsetTop);
     const focused = list.contains(document.activeElement) ? document.activeElement : null;
@@ -220,7 +166,9 @@ class Board {
 
   /** One row is reached by the tab key; arrows go on from there. */
   rove(number) {
-    this.rows.forEach(({ play, like }, i) => (play.tabIndex = like.tabIndex = i === number ? 0 : -1));
+    this.rows.forEach(({ play, like }, i) => {
+      play.tabIndex = like.tabIndex = i === number ? 0 : -1;
+    });
   }
 
   key(event) {
@@ -237,7 +185,7 @@ class Board {
     event.stopPropagation();
   }
 
-  // --- the sound ------------------------------------------------------------------------------------------------------
+  // --- the sound ----------------------------------------------------------------------------------
 
   /** A row was pressed: hear it; pressed again while it sounds: silence. */
   async play(number) {
@@ -248,7 +196,7 @@ class Board {
     write(model, { chosen: this.shown });
   }
 
-  /** Put a sound into the panel, from the page's memory if it has been there before. True unless another came between. */
+  /** Put a sound into the panel, from the page's memory if it was there before; true if it is still wanted then. */
   async show(number) {
     const { model, player, sounds } = this;
     this.wanted = number;

@@ -1,4 +1,4 @@
-// LatentMixer: a channel strip for each latent channel; what a fader does is decoded by Python and heard at once.
+// LatentMixer: a strip for each latent channel; what a fader does is decoded by Python and heard at once.
 
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
@@ -8,10 +8,10 @@ import { ask, button, element, onModel, range, statusLine, write } from "./ui.js
 const MIX = 2; // number of the version that the faders change
 const MIXES_KEPT = 40; // in the page, 100 kB each for 2.56 s
 const MIXER_HELP =
-  "A muted channel is filled with zeros, the middle of its values over many sounds: that is not silence. The latent is " +
-  "scaled as the UNet sees it. %: share of the latent's energy. Measure tells in dB how much the log-mel changes when a " +
-  "channel alone is muted. Keys on a fader: S solo, M mute, R back to 1, [ and ] solo the channel before and after, space " +
-  "plays.";
+  "A muted channel is filled with zeros, the middle of its values over many sounds: that is not silence. " +
+  "The latent is scaled as the UNet sees it. %: share of the latent's energy. Measure tells in dB how much " +
+  "the log-mel changes when a channel alone is muted. Keys on a fader: S solo, M mute, R (or a double click) " +
+  "back to 1, [ and ] solo the channel before and after, space plays.";
 
 /** The gain of each channel after mute and solo. */
 export function appliedGains(gains, muted, solo) {
@@ -25,7 +25,8 @@ export function nextSolo(solo, step, count) {
   return after >= 0 && after < count ? [after] : [];
 }
 
-const toggled = (list, i) => (list.includes(i) ? list.filter((j) => j !== i) : [...list, i].sort((a, b) => a - b));
+const toggled = (list, i) =>
+  list.includes(i) ? list.filter((j) => j !== i) : [...list, i].sort((a, b) => a - b);
 
 /** One channel strip: name, picture, fader, solo, mute, energy. */
 function channelStrip(channel, { energy, cells }, rows, { ongain, onsolo, onmute }) {
@@ -40,26 +41,33 @@ function channelStrip(channel, { energy, cells }, rows, { ongain, onsolo, onmute
   });
   fader.input.setAttribute("aria-label", `Gain of channel ${channel}`);
   fader.root.querySelector("label").after(canvas);
-  const solo = button({ label: "S", title: `Solo channel ${channel} (S)`, pressed: false, onclick: () => onsolo(channel) });
-  const mute = button({ label: "M", title: `Mute channel ${channel} (M)`, pressed: false, onclick: () => onmute(channel) });
-  solo.classList.add("ldm-solo");
-  mute.classList.add("ldm-mute");
-  for (const [node, word] of [[solo, "Solo"], [mute, "Mute"]]) node.setAttribute("aria-label", `${word} channel ${channel}`);
+  fader.input.addEventListener("dblclick", () => ongain(channel, 1));
+  const onoff = (word, key, className, act) => {
+    const title = `${word} channel ${channel} (${key})`;
+    const node = button({ label: key, title, pressed: false, className });
+    node.addEventListener("click", () => act(channel));
+    node.setAttribute("aria-label", `${word} channel ${channel}`);
+    return node;
+  };
+  const [solo, mute] = [onoff("Solo", "S", "ldm-solo", onsolo), onoff("Mute", "M", "ldm-mute", onmute)];
   const share = element("span", { class: "ldm-energy", title: "Share of the latent's energy" });
   share.append(`${(100 * energy).toFixed(energy < 0.0995 ? 1 : 0)} %`);
-  const loss = element("span", { class: "ldm-loss", title: "Change of the log-mel if this channel alone is muted", hidden: true });
-  const parts = [fader.root, element("span", { class: "ldm-keys" }, solo, mute), share, loss];
+  const loss = element("span", { class: "ldm-loss", hidden: true });
+  loss.title = "Change of the log-mel if this channel alone is muted";
+  const keys = element("span", { class: "ldm-keys" }, solo, mute);
   const name = `Channel ${channel}, ${share.textContent} of the energy`;
-  const root = element("div", { class: "ldm-strip", role: "group", "aria-label": name }, ...parts);
-  const values = Float32Array.from(new Int8Array(cells.buffer, cells.byteOffset, cells.byteLength), (v) => v / 127);
+  const root = element("div", { class: "ldm-strip", role: "group", "aria-label": name });
+  root.append(fader.root, keys, share, loss);
+  const bytes = new Int8Array(cells.buffer, cells.byteOffset, cells.byteLength);
+  const values = Float32Array.from(bytes, (value) => value / 127);
   let painted = null;
   const show = ({ gain, heard, soloed, muted }) => {
     fader.set(gain);
     solo.setAttribute("aria-pressed", String(soloed));
     mute.setAttribute("aria-pressed", String(muted));
     root.classList.toggle("ldm-off", heard === 0);
-    const state = heard || !gain ? `times ${gain.toFixed(2)}` : "not heard, zeros in its place";
-    canvas.setAttribute("aria-label", `Channel ${channel}, ${state}: time to the right, frequency upwards`);
+    const how = heard || !gain ? `times ${gain.toFixed(2)}` : "not heard, zeros in its place";
+    canvas.setAttribute("aria-label", `Channel ${channel}, ${how}: time to the right, frequency upwards`);
     if (gain !== painted) paintSigned(canvas, values.map((value) => value * gain), rows);
     painted = gain;
   };
@@ -108,7 +116,7 @@ class Mixer {
 
   controls() {
     const count = this.gains.length;
-    const all = () => this.gains.map((_, i) => i);
+    const none = () => this.change({ muted: this.gains.map((_, i) => i), solo: [] });
     const reset = () => this.change({ gains: this.gains.map(() => 1), muted: [], solo: [] });
     this.keep = range({
       label: "Only the strongest",
@@ -127,7 +135,7 @@ class Mixer {
       "div",
       { class: "ldm-controls" },
       button({ icon: "undo", label: "Reset", onclick: reset }),
-      button({ label: "All off", title: "Mute every channel", onclick: () => this.change({ muted: all(), solo: [] }) }),
+      button({ label: "All off", title: "Mute every channel", onclick: none }),
       button({ label: "\u2039 Solo", title: "Solo the channel before ([)", onclick: () => this.step(-1) }),
       button({ label: "Solo \u203a", title: "Solo the next channel (])", onclick: () => this.step(1) }),
       this.keep.root,
@@ -135,7 +143,7 @@ class Mixer {
     );
   }
 
-  // --- gains, mute, solo ----------------------------------------------------------------------------------------------
+  // --- gains, mute, solo --------------------------------------------------------------------------
 
   /** Take what the model has. */
   read() {
@@ -182,8 +190,9 @@ class Mixer {
     const left = Math.max(1, gains.length - muted.length);
     const strongest = !solo.length && JSON.stringify(this.weakest(left)) === JSON.stringify(muted);
     if (strongest) this.keep.input.value = left;
-    this.keep.output.textContent = strongest ? `${left} of ${gains.length}` : "\u2013";
-    this.keep.input.setAttribute("aria-valuetext", strongest ? this.keep.output.textContent : "another choice");
+    const words = strongest ? `${left} of ${gains.length}` : "another choice";
+    this.keep.output.textContent = strongest ? words : "\u2013";
+    this.keep.input.setAttribute("aria-valuetext", words);
   }
 
   tell() {
@@ -192,7 +201,7 @@ class Mixer {
     this.ask.disabled = losses.length > 0;
   }
 
-  // --- sound ----------------------------------------------------------------------------------------------------------
+  // --- sound --------------------------------------------------------------------------------------
 
   /** What the panel needs of a sound's mix: its version, and the gains of all versions. */
   packed({ versions }) {
@@ -222,11 +231,12 @@ class Mixer {
 
   hear({ mix, gains }) {
     const sound = this.model.get("sound");
-    const versions = [...sound.versions.slice(0, MIX), mix].map((version, i) => ({ ...version, gain: gains[i] }));
-    this.player.load({ ...sound, versions }, { keep: true });
+    const versions = [...sound.versions.slice(0, MIX), mix];
+    const levelled = versions.map((version, i) => ({ ...version, gain: gains[i] }));
+    this.player.load({ ...sound, versions: levelled }, { keep: true });
   }
 
-  // --- keyboard -------------------------------------------------------------------------------------------------------
+  // --- keyboard -----------------------------------------------------------------------------------
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.type === "number") return;

@@ -1,6 +1,6 @@
-// Requests that follow a hand: one on its way at a time, and of those that come meanwhile only the newest goes out.
+// Requests that follow a hand: one on its way at a time; of those that come meanwhile the newest goes out.
 
-/** `send(value)` is a promise that never rejects. The function given back takes a value; `idle()` says that none waits. */
+/** `send(value)` is a promise that never rejects. What is given back takes a value; its `idle()`: none waits. */
 export function newest(send) {
   let busy = false;
   let next = null;
