@@ -92,8 +92,11 @@ def time_ticks(seconds: float, most: int = 8) -> list[float]:
 
 
 def still(mels: Sequence[np.ndarray], labels: Sequence[str], config: MelConfig, *, width: int = 480,
-          height: int = 112) -> bytes:
-    """PNG of one or several log-mels (T, M), one above the other, axes in seconds and hertz, each with words above it."""
+          height: int = 112, box: Sequence[float] = ()) -> bytes:
+    """PNG of one or several log-mels (T, M), one above the other, axes in seconds and hertz, each with words above it.
+
+    box: [start_s, end_s, low_hz, high_hz], outlined in each of them.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     words = [textwrap.fill(label, 78, max_lines=3, placeholder=" ...") for label in labels]
@@ -118,6 +121,11 @@ def still(mels: Sequence[np.ndarray], labels: Sequence[str], config: MelConfig, 
             row = y + height * (1.0 - (band + 0.5) / len(centres))
             pen.line((left - 4, row, left, row), fill="black")
             pen.text((left - 7, row), f"{hz:g}", "black", font, anchor="rm")
+        if len(box):
+            rows = np.interp(box[2:], [0.0, *centres, config.sample_rate / 2], [0.0, *np.arange(len(centres)) + 0.5, len(centres)])
+            low, high = y + height * (1.0 - rows / len(centres))
+            start, end = left + width * np.minimum(box[:2], longest) / longest
+            pen.rectangle((start, high, end, low), outline="white", width=2)
     base = pitch * len(mels)
     for time in time_ticks(longest):
         x = left + width * time / longest
