@@ -187,7 +187,8 @@ class InpaintBrush(EditWidget):
         words = [f"{v['label']}: {v['transcript']}" for v in self.versions]
         told = "; ".join(say_fill(asked) for asked in self.history[-1:])
         words[0] = ". ".join(part for part in (f"Inpainting brush: {self.label}", told, words[0]) if part)
-        return picture.still(list(self._pack.mels.values()), words, self._pack.config)
+        box = self.history[-1]["box"] if self.history else self.box
+        return picture.still(list(self._pack.mels.values()), words, self._pack.config, box=box)
 
 
 # --- boxes and holes -------------------------------------------------------------------------------------------------

@@ -35,6 +35,13 @@ class EditWidget(LabWidget):
     options = traitlets.Dict().tag(sync=True)
     usual = traitlets.Dict().tag(sync=True)
 
+    @traitlets.validate("seed", "options")
+    def _plain(self, proposal):
+        """numpy's numbers as Python's, which can be sent to a page."""
+        plain = lambda value: value.item() if hasattr(value, "item") else value
+        value = proposal["value"]
+        return {name: plain(one) for name, one in value.items()} if isinstance(value, dict) else plain(value)
+
     def _take(self, prompt=None, seed=None, options=None, **other) -> None:
         """Traits as the page saw them when its button was pressed: their own messages may come later than a request."""
         for name, value in {"prompt": prompt, "seed": seed, "options": options, **other}.items():

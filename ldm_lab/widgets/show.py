@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ldm_lab.editing.series import Series
+from ldm_lab.errors import LabError
 from ldm_lab.result import Result
 from ldm_lab.widgets.spectrogram_player import SpectrogramPlayer, player
 from ldm_lab.widgets.transcript import describe
@@ -54,7 +55,10 @@ def show_series(series: Series) -> tuple[dict, dict]:
     from ldm_lab.widgets.strip import TransferStrip
 
     count = len(series[0])
-    strips = [TransferStrip.of(series, row=i) for i in range(min(count, MOST_PLAYERS))]
+    try:
+        strips = [TransferStrip.of(series, row=i) for i in range(min(count, MOST_PLAYERS))]
+    except LabError as error:  # more than a page can hold
+        return {"text/plain": f"{series!r}\n{error}"}, {}
     return _bundle(strips, count, "TransferStrip.of(series, row=i)")
 
 

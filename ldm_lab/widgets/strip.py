@@ -15,6 +15,7 @@ from ldm_lab.editing.series import Series
 from ldm_lab.editing.style import check_strengths, transfer
 from ldm_lab.errors import OptionError
 from ldm_lab.options import clean_text
+from ldm_lab.widgets import picture
 from ldm_lab.widgets.editor import EditWidget, check_options, defaults, one_sound, rounds, sound_name
 from ldm_lab.widgets.esm import css, esm
 from ldm_lab.widgets.sounds import pack
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 STRENGTHS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 MOST = 32  # sounds of a series: a page holds them all, so that switching never waits
+HEIGHT = 170  # pixels of the large picture; the row stands below it
 
 
 class TransferStrip(EditWidget):
@@ -57,13 +59,16 @@ class TransferStrip(EditWidget):
             self.label = sound_name((sound[0].config.get("edit", {}).get("sounds") or [""])[0])
             self._wav = source[0] if ldm is not None and source is not None else None
             prompt, seed = sound[0].prompts[0], sound[0].config["seeds"][0]
+            if ldm is not None:  # another prompt is to be asked in the same way
+                usual = defaults(ldm) | {"sampler": ldm.config.default_sampler}
+                options = {name: sound[0].config[name] for name in usual if sound[0].config[name] != usual[name]} | options
         else:
             self._wav, self.label = one_sound(ldm, sound, sample_rate=sample_rate)
             prompt = clean_text(prompt)
             self.series = self._make(prompt, seed, strengths, options, progress=True)
             self._known[_key(prompt, seed, strengths, options)] = self.series
         row = self._row()
-        super().__init__(prompt=prompt, seed=seed, options=options, editable=self._wav is not None,
+        super().__init__(prompt=prompt, height=HEIGHT, seed=seed, options=options, editable=self._wav is not None,
                          usual=defaults(ldm) if ldm else {}, **row)
         self._pack = self._packed
         self._follow(None)
@@ -97,14 +102,14 @@ class TransferStrip(EditWidget):
 
     def _make(self, prompt, seed, strengths, options: dict, *, progress: bool) -> Series:
         shares = check_strengths(strengths)
-        if len(shares) > MOST:
-            raise OptionError(f"strengths: got {len(shares)}, expected at most {MOST}")
+        check_size(len(shares), len(self._wav) / self.ldm.sample_rate)
         job = check_options(self.ldm, self._wav, prompt, seed, options)
         callback = None if progress else self._advance(sum(shares) * job.options.steps * rounds(job))
         return transfer(self.ldm, self._wav, prompt, seed=seed, strengths=shares, callback=callback, progress=progress, **options)
 
     def _row(self) -> dict:
         """The traits that show `self.series`."""
+        check_size(len(self.series), self.series[0].seconds)
         series, config = self.series, self.ldm.config.mel if self.ldm else MelConfig(sample_rate=self.series[0].sample_rate)
         labels = [label if series.labels.count(label) == 1 else f"{i}. {label}" for i, label in enumerate(series.labels, 1)]
         sounds, at = {label: result.audio[0] for label, result in zip(labels, series)}, strengths_of(series)
@@ -160,7 +165,7 @@ class TransferStrip(EditWidget):
         return f"{self.labels[place]}" + (f": CLAP similarity {', '.join(told)}" if told else "")
 
     def text(self) -> str:
-        lines = [f"{self.title} | {self.seconds:.2f} s | {len(self.series)} strengths"]
+        lines = [f"{self.title} | {self.seconds:.2f} s | {len(self.series)} {'strengths' if self.strengths else 'settings'}"]
         return "\n".join(lines + [f"  {self.words(place)}" for place in range(len(self.labels))])
 
     def still(self) -> bytes:
@@ -169,6 +174,15 @@ class TransferStrip(EditWidget):
 
     def alt(self) -> str:
         return f"A row of log-mel spectrograms and the similarity curves below it. {self.text()}"
+
+
+def check_size(count: int, seconds: float) -> None:
+    """OptionError if a page cannot hold so many sounds of this length."""
+    if count > MOST:
+        raise OptionError(f"strengths: got {count}, expected at most {MOST}; leave some out")
+    if (count + 1) * seconds > picture.MAX_SECONDS:
+        raise OptionError(f"got {count + 1} sounds of {seconds:.0f} s, a page holds {picture.MAX_SECONDS:.0f} s in all; choose fewer "
+                          "strengths or a shorter sound")
 
 
 def strengths_of(series: Series) -> list[float | None]:

@@ -1,10 +1,12 @@
 """The inpainting brush from Python: boxes become holes, fills can be taken back, mistakes are said in words."""
 
+import io
 import json
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ldm_lab.audio.io import load, save
 from ldm_lab.editing import inpaint
@@ -228,5 +230,8 @@ def test_without_a_front_end_the_fills_are_told_and_drawn(brush):
     data, metadata = brush._repr_mimebundle_()
     assert '1. 0.20 to 0.40 s, 0 to 8000 Hz filled with "a bell" (seed 0)' in data["text/plain"]
     assert "difference: What the fill changed" in metadata["image/png"]["alt"]
+    sheet = np.asarray(Image.open(io.BytesIO(brush.still())).convert("RGB")).astype(int)
     assert brush.still() != before
+    edge = sheet[-90:-60, 46 + round(0.2 / 0.75 * 480)]  # left side of the box, in the lowest picture: the difference
+    assert edge.min() > 240
     assert len(data["image/png"]) < 80_000

@@ -126,13 +126,22 @@ def test_a_ready_series_needs_no_model(series):
     assert "there is no model" in strip.status
 
 
+def test_what_a_page_cannot_hold_is_refused(series, monkeypatch):
+    monkeypatch.setattr("ldm_lab.widgets.picture.MAX_SECONDS", 2.0)
+    with pytest.raises(OptionError, match="got 4 sounds of 1 s, a page holds 2 s in all"):
+        TransferStrip.of(series)
+    data, _ = series._repr_mimebundle_()  # a notebook still says what it is
+    assert data["text/plain"].startswith("Series(strength 0")
+
+
 def test_with_a_model_a_ready_series_can_go_on(series, tiny):
     strip = TransferStrip.of(series, ldm=tiny)
     assert strip.editable
     assert len(strip.similarity["to_source"]) == 4
-    strip.prompt, strip.options = "rain", {"steps": 1}
+    assert strip.options == {"steps": 2}  # as the series was made
+    strip.prompt, strip.seed = "rain", np.int64(1)
     strip.run()
-    assert strip.series[0].prompts == ("rain",)
+    assert (strip.series[0].prompts, strip.series[0].config["seeds"], strip.series[0].config["steps"]) == (("rain",), [1], 2)
 
 
 def test_saving_writes_the_series(strip, tmp_path):

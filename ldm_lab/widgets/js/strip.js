@@ -124,6 +124,7 @@ function render({ model, el }) {
     });
     ui.thumbs.replaceChildren(...buttons);
     row.style.setProperty("--ldm-count", labels.length);
+    ui.slider.root.querySelector("label").textContent = model.get("strengths").length ? "Strength" : "Setting";
     ui.slider.input.max = labels.length - 1;
     ui.strengths.input.value = model.get("strengths").join(" ");
     const shown = model.get("similarity");
