@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "OPEN": "ldm_lab.course.check",
-    "diagram": "ldm_lab.course.stack_map",
-    "film": "ldm_lab.course.stack_map",
+    "diagram": "ldm_lab.widgets.stack.diagram",
+    "film": "ldm_lab.widgets.stack.diagram",
     "follow": "ldm_lab.trace",
 }
 

@@ -10,9 +10,9 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ldm_lab.course import pictures
-from ldm_lab.course.figure import INK, LINE, PAPER, Figure, figure, image, text, wrap
 from ldm_lab.errors import OptionError, unknown
+from ldm_lab.widgets.stack import pictures
+from ldm_lab.widgets.stack.figure import INK, LINE, PAPER, Figure, figure, image, text, wrap
 
 if TYPE_CHECKING:
     from ldm_lab.trace import Trace
@@ -51,16 +51,21 @@ ALSO = {"sampler": "unet", "denoiser": "unet", "decoder": "autoencoder", "text":
 ORDER = "prompt, CLAP text tower, embedding; embedding and noise into the UNet and sampler; latent, decoder, log-mel, vocoder, sound"
 
 
+def box_name(name: str) -> str:
+    """The box that is called `name`; other usual names are known too. Raises OptionError for others."""
+    name = ALSO.get(name, name)
+    if name not in {box.name for box in BOXES}:
+        raise OptionError(unknown("box", name, [box.name for box in BOXES]))
+    return name
+
+
 def diagram(lit: str | tuple[str, ...] = (), *, trace: Trace | None = None) -> Figure:
     """The stack with the box `lit` (or several) marked; with `trace`, each box shows its output, its shape and its time.
 
     Names: prompt clap embedding unet noise latent autoencoder mel vocoder sound (sampler, denoiser and decoder are known
     too). Raises OptionError for others.
     """
-    names = [ALSO.get(name, name) for name in ((lit,) if isinstance(lit, str) else lit)]
-    for name in names:
-        if name not in {box.name for box in BOXES}:
-            raise OptionError(unknown("box", name, [box.name for box in BOXES]))
+    names = [box_name(name) for name in ((lit,) if isinstance(lit, str) else lit)]
     facts = _facts(trace) if trace else {}
     tall = TALL if trace else SHORT
     body = _arrows(tall) + "".join(_box(box, names, facts.get(box.name, {}), tall) for box in BOXES)
@@ -80,7 +85,7 @@ def _alt(names: list[str], trace: Trace | None) -> str:
 def _facts(trace: Trace) -> dict[str, dict]:
     """For each box: a picture or a path, and the lines below it."""
     rows = {row["stage"]: row for row in trace.rows()}
-    count = {name: _weights(value) for name, value in trace.ldm.parameter_counts.items()}
+    count = {name: weights(value) for name, value in trace.ldm.parameter_counts.items()}
     top = float(trace.mel.max())
     sizes = {stage: rows[stage]["shape"] for stage in rows}
     thumbs = [pictures.mel(trace.mel_at(step), top=top, width=34) for step in trace.pick(4)]
@@ -98,7 +103,7 @@ def _facts(trace: Trace) -> dict[str, dict]:
     }
 
 
-def _weights(count: int) -> str:
+def weights(count: int) -> str:
     return f"{count / 1e6:.1f} M weights" if count >= 1e6 else f"{count / 1e3:.0f} k weights"
 
 
