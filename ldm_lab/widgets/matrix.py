@@ -69,7 +69,7 @@ class GuidanceMatrix(LabWidget):
         state = self._begin(prompt, **axes)
         super().__init__(height=height, **{name: list(values) for name, values in axes.items()}, **state)
         if fill:
-            self.fill()
+            self.fill(progress=True)
             if self.wrong:
                 raise LabError(self.status)
 
@@ -119,8 +119,11 @@ class GuidanceMatrix(LabWidget):
 
     # --- making ------------------------------------------------------------------------------------------------------
 
-    def make(self, cells: Iterable[Sequence]) -> None:
-        """Make those of `cells` that are not made yet: seeds together, so that the network works on them in one batch."""
+    def make(self, cells: Iterable[Sequence], *, progress: bool = False) -> None:
+        """Make those of `cells` that are not made yet: seeds together, so that the network works on them in one batch.
+
+        progress: show a bar in the cell's output, beside the one in the page.
+        """
         wanted = [self._known(cell) for cell in cells]
         missing = [cell for cell in dict.fromkeys(wanted) if cell not in self.results]
         groups: dict[tuple[int, float], list[int]] = {}
@@ -130,12 +133,13 @@ class GuidanceMatrix(LabWidget):
         try:
             for (steps, guidance), seeds in groups.items():
                 cost = len(seeds) * self.cost((seeds[0], steps, guidance))
-                self._generate(steps, guidance, seeds, part=(done / total, cost / total))
+                self._generate(steps, guidance, seeds, part=(done / total, cost / total), progress=progress)
                 done += cost
         finally:
             self.progress = -1.0
 
-    def _generate(self, steps: int, guidance: float, seeds: list[int], *, part: tuple[float, float]) -> None:
+    def _generate(self, steps: int, guidance: float, seeds: list[int], *, part: tuple[float, float],
+                  progress: bool) -> None:
         """Sounds of several seeds with the same settings; part: where this work begins in all of it, and its share."""
         rows = 0
 
@@ -145,7 +149,7 @@ class GuidanceMatrix(LabWidget):
             self.progress = part[0] + part[1] * rows / (len(seeds) * step.total)
 
         made = generate(self.ldm, [self._condition] * len(seeds), steps=steps, guidance=guidance, seed=seeds,
-                        callback=advance, progress=False, **self._options)
+                        callback=advance, progress=progress, **self._options)
         table = [[list(row) for row in grid] for grid in self.table]
         for seed, result in zip(seeds, made):
             self.results[Cell(seed, steps, guidance)] = result
@@ -153,10 +157,10 @@ class GuidanceMatrix(LabWidget):
             table[self.seeds.index(seed)][self.steps.index(steps)][self.guidance.index(guidance)] = score
         self.table = table
 
-    def fill(self) -> None:
+    def fill(self, *, progress: bool = False) -> None:
         """Make every cell that is missing, the cheapest first, and choose one; a mistake becomes the status line."""
         with self.working("making all cells ..."):
-            self.make(self.cells)
+            self.make(self.cells, progress=progress)
             if not self.cell:
                 self.choose(max(self.scores, key=self.scores.get))
             self.status = f"all {len(self.results)} cells are made"
@@ -262,7 +266,8 @@ class GuidanceMatrix(LabWidget):
     def text(self) -> str:
         """The scores as a table, a block for each seed."""
         heads = [f"g {guidance:g}" for guidance in self.guidance]
-        lines = [f"CLAP scores of {self.prompt!r} by guidance g, steps and seed (network passes in brackets)"]
+        sampler = self._options.get("sampler") or self.ldm.config.default_sampler
+        lines = [f"CLAP scores of {self.prompt!r} by guidance g, steps of {sampler} and seed (network passes in brackets)"]
         for seed, grid in zip(self.seeds, self.table):
             lines.append("  ".join([f"seed {seed}".ljust(9), *(head.rjust(10) for head in heads)]))
             for steps, row, passes in zip(self.steps, grid, self.passes):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from browser_tools import accessible, render_offline, screenshot, settled
 
+from ldm_lab.errors import LabError
 from ldm_lab.widgets import GuidanceMatrix
 from ldm_lab.widgets.matrix_picture import colour, span
 
@@ -41,6 +42,10 @@ def button(page, steps: int, guidance: int, seed: int = 0):
 def press(page, steps: int, guidance: int, seed: int = 0) -> None:
     button(page, steps, guidance, seed).click()
     settled(page)
+
+
+def failing(*_, **__):
+    raise LabError("the network gave NaN")
 
 
 def test_a_click_makes_the_cell_and_plays_it(page, matrix):
@@ -110,7 +115,7 @@ def test_pinned_cells_are_versions_to_switch_between(page, matrix):
     assert (matrix.pins, len(matrix.versions)) == ([], 1)
 
 
-def test_cells_of_one_cost_stand_on_one_line(page):
+def test_cells_of_one_cost_stand_on_one_line_and_the_best_is_named(page, matrix):
     lines = page.locator(".ldm-grid").first.locator("path")
     assert [line.get_attribute("data-cost") for line in lines.all()] == ["4", "8"]
     cells = [button(page, steps, guidance).bounding_box() for steps, guidance in ((4, 1), (2, 3), (2, 5))]
@@ -126,9 +131,6 @@ def test_cells_of_one_cost_stand_on_one_line(page):
     assert page.locator(".ldm-marked").first.get_attribute("data-cost") == "4"
     assert page.locator(".ldm-mate").count() == 6
     assert "Same cost, 4 passes" in page.locator(".ldm-note").inner_text()
-
-
-def test_which_is_better_for_the_same_cost_is_said_in_words(page, matrix):
     for cell in ((4, 1), (2, 3), (2, 5)):
         press(page, *cell)
     scores = {words: matrix.scores[0, steps, guidance] for words, steps, guidance in (
@@ -140,8 +142,12 @@ def test_which_is_better_for_the_same_cost_is_said_in_words(page, matrix):
     assert f"{best} {scores[best]:.2f} (best)" in said
 
 
-def test_colours_follow_the_scores_and_the_legend_says_which(page, matrix):
-    page.get_by_role("button", name="Make all (12 left)").click()
+def test_making_all_can_be_stopped_and_colours_follow_the_scores(page, matrix):
+    page.evaluate("""() => { const all = [...document.querySelectorAll('button')].find((b) => b.textContent.startsWith('Make all'));
+        all.click(); all.click() }""")
+    settled(page)
+    assert 0 < len(matrix.results) < 12
+    page.get_by_role("button", name=f"Make all ({12 - len(matrix.results)} left)").click()
     settled(page)
     assert len(matrix.scores) == 12
     assert page.get_by_role("button", name="All made").is_disabled()
@@ -154,15 +160,21 @@ def test_colours_follow_the_scores_and_the_legend_says_which(page, matrix):
         assert [int(part) for part in re.findall(r"\d+", shown)] == pytest.approx(expected, abs=1)
 
 
-def test_making_all_can_be_stopped(page, matrix):
-    page.evaluate("""() => { const all = [...document.querySelectorAll('button')].find((b) => b.textContent.startsWith('Make all'));
-        all.click(); all.click() }""")
-    settled(page)
-    assert 0 < len(matrix.results) < 12
-    assert page.get_by_role("button", name=f"Make all ({12 - len(matrix.results)} left)").is_enabled()
+def test_a_mistake_is_told_and_the_matrix_goes_on(page, matrix, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr("ldm_lab.widgets.matrix.generate", failing)
+        press(page, 2, 1)
+        assert page.locator(".ldm-status.ldm-wrong").inner_text() == "the network gave NaN"
+        assert button(page, 2, 1).inner_text().startswith("\u2013")
+        page.get_by_role("button", name="Make all").click()
+        settled(page)
+    assert matrix.results == {}
+    press(page, 2, 1)
+    assert matrix.cell == (0, 2, 1.0)
+    assert page.locator(".ldm-wrong").count() == 0
 
 
-def test_another_prompt_empties_the_matrix(page, matrix):
+def test_another_prompt_empties_the_matrix_and_python_chooses_too(page, matrix):
     press(page, 2, 1)
     page.get_by_label("Prompt").fill("a pipe")
     page.keyboard.press("Enter")
@@ -173,10 +185,7 @@ def test_another_prompt_empties_the_matrix(page, matrix):
     press(page, 2, 1)
     assert page.locator(".ldm-title").inner_text() == "a pipe"
     assert len(asked(page, "sounds")) == 2
-
-
-def test_python_chooses_too(page, matrix):
-    matrix.choose((7, 2, 3))
+    matrix.choose((7, 2, 3))  # Python chooses; what it sends is told to the page by hand
     page.evaluate("([table, cell]) => model.receive({ table, cell })", [matrix.table, [7, 2, 3.0]])
     settled(page)
     assert page.locator("[aria-selected='true'] button").get_attribute("aria-label").startswith("Guidance 3, 2 steps, seed 7")

@@ -1,8 +1,8 @@
-// DenoisingScrubber, front end: a slider over the steps; every sampler's picture of the step, the sound of one.
+// DenoisingScrubber, front end: a slider over the steps, each sampler's picture of the step, the sound of one.
 //
-// Model (denoising.py): the panel's traits, prompt, seed, samplers, steps, sigmas, passes, take, kind, recognised,
-// step (1 .. steps + 1). It asks run, sound {step, kind} and pictures {kind}; the page keeps these answers until
-// `take` changes.
+// Model (denoising.py): the panel's traits, prompt, seed, samplers, steps, sigmas, passes, take, kind,
+// recognised, step (1 .. steps + 1). It asks run, sound {step, kind} and pictures {kind}; the page keeps the
+// answers until `take` changes.
 
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
@@ -13,7 +13,7 @@ const FILM_MS = 400; // a step, when the steps run by themselves
 const DENOISING_TERMS =
   "\u03c3: how strong the noise is (1: as strong as the sound). Passes: network passes for the whole sound.";
 const DENOISING_KINDS = [
-  { kind: "guess", label: "the guess x\u03020", title: "What the model believes the clean sound to be" },
+  { kind: "guess", label: "the guess x\u0302\u2080", title: "What the model believes the clean sound to be" },
   { kind: "noisy", label: "the noisy x", title: "What the sampler has in its hands" },
 ];
 
@@ -73,7 +73,7 @@ class Denoising {
       format: (step) => stepWords(step, model.get("steps")),
       oninput: (step) => (this.stop(), write(model, { step })),
     });
-    this.marks = element("span", { class: "ldm-marks", "aria-hidden": "true" }); // `known` says the same in words
+    this.marks = element("span", { class: "ldm-marks", "aria-hidden": "true" }); // `known` has the words
     const track = element("span", { class: "ldm-track" });
     this.slider.input.replaceWith(track);
     track.append(this.slider.input, this.marks);
@@ -198,6 +198,7 @@ class Denoising {
       const reply = await ask(this.model, "pictures", { kind });
       if (take === this.take) pictures[kind] = reply;
     } catch (error) {
+      delete pictures[kind]; // asked again at the next step
       return write(this.model, { status: error.message, wrong: true });
     }
     if (!this.gone) this.picture(this.model.get("step"), this.model.get("kind"));

@@ -3,9 +3,10 @@
 // Model (matrix.py): the panel's traits, prompt, guidance, steps, seeds, passes, table, cell, pins, take. It
 // asks make {cell}, next, sounds {cells} and restart {prompt}; the page keeps sounds until `take` changes.
 
-import { drawLines, scoreColour, scoreRamp, scoreSpan } from "./isolines.js";
+import { scoreRamp, scoreSpan } from "./isolines.js";
+import { MatrixGrid } from "./matrixgrid.js";
 import { panel } from "./panel.js";
-import { ask, button, element, field, icon, onModel, statusLine, watchLook, write } from "./ui.js";
+import { ask, button, element, field, onModel, statusLine, watchLook, write } from "./ui.js";
 
 const MOST_PINS = 4;
 const sameCell = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -33,7 +34,7 @@ class Matrix {
     const follow = () => this.follow();
     const names = ["take", "cell", "pins", "table", "active", "progress"];
     const off = onModel(model, Object.fromEntries(names.map((name) => [`change:${name}`, follow])));
-    const unwatch = watchLook(this.root, () => this.lines());
+    const unwatch = watchLook(this.root, () => this.mark(this.marked));
     this.off = () => (off(), unwatch());
     this.follow();
   }
@@ -66,51 +67,19 @@ class Matrix {
   reset() {
     const { model } = this;
     Object.assign(this, { take: model.get("take"), sounds: new Map(), asked: new Set(), shown: null });
-    this.roving = new Map();
     this.making.clear();
     this.prompt.input.value = model.get("prompt");
-    this.grids.replaceChildren(...model.get("seeds").map((seed, i) => this.grid(seed, i)));
-  }
-
-  grid(seed, index) {
-    const { model } = this;
-    const guidance = model.get("guidance");
-    const head = (role, words, name) => element("div", { role, "aria-label": name ?? null }, words);
-    const heads = guidance.map((g) => head("columnheader", `g ${g}`, `Guidance ${g}`));
-    const rows = model.get("steps").map((steps, row) => {
-      const cells = guidance.map((g, column) => this.gridCell([seed, steps, g], [index, row, column]));
-      return element("div", { role: "row" }, head("rowheader", `${steps} steps`), ...cells);
+    const [steps, guidance, passes] = ["steps", "guidance", "passes"].map((name) => model.get(name));
+    this.rows = model.get("seeds").map((seed, index) => {
+      const on = {
+        press: (cell) => this.press(cell),
+        mark: (cell) => this.mark(cell ?? this.heard),
+        pin: (cell) => this.togglePin(cell),
+        leave: (step) => this.rows[index + step]?.focus(this.rows[index].roving),
+      };
+      return new MatrixGrid({ seed, steps, guidance, passes, on });
     });
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    svg.setAttribute("aria-hidden", "true");
-    const label = `Seed ${seed}: a row for each number of steps, a column for each guidance g`;
-    const first = element("div", { role: "row" }, head("columnheader", `seed ${seed}`), ...heads);
-    const grid = { class: "ldm-grid", role: "grid", "aria-label": label };
-    const root = element("div", grid, first, ...rows, svg);
-    root.style.setProperty("--columns", guidance.length);
-    root.addEventListener("keydown", (event) => this.key(event, index));
-    root.addEventListener("focusout", () => this.mark(null));
-    root.addEventListener("pointerleave", () => this.mark(null));
-    this.roving.set(index, [0, 0]);
-    return root;
-  }
-
-  gridCell(cell, at) {
-    const node = element("button", { type: "button", onclick: () => this.press(cell) });
-    const on = () => this.mark(cell);
-    node.addEventListener("focus", () => (this.roving.set(at[0], at.slice(1)), on(), this.tabs()));
-    node.addEventListener("pointerenter", on);
-    const root = element("div", { role: "gridcell" }, node);
-    root.cell = cell;
-    return root;
-  }
-
-  gridCells(index) {
-    return [...this.grids.children[index].querySelectorAll("[role='gridcell']")];
-  }
-
-  at(index, [row, column]) {
-    return this.gridCells(index)[row * this.model.get("guidance").length + column];
+    this.grids.replaceChildren(...this.rows.map(({ root }) => root));
   }
 
   score([seed, steps, guidance]) {
@@ -139,9 +108,13 @@ class Matrix {
     const heard = this.heard;
     const pins = model.get("pins");
     const pinned = (cell) => pins.some((pin) => sameCell(pin, cell));
-    for (const node of this.grids.querySelectorAll("[role='gridcell']")) {
-      this.dress(node, { span, chosen: sameCell(node.cell, heard), pinned: pinned(node.cell) });
-    }
+    const look = (cell) => ({
+      score: this.score(cell),
+      chosen: sameCell(cell, heard),
+      pinned: pinned(cell),
+      busy: this.making.has(JSON.stringify(cell)),
+    });
+    this.rows.forEach((grid) => grid.dress(look, span));
     const left = scores.filter((score) => score === null).length;
     this.all.firstChild.textContent = this.filling ? "Stop" : left ? `Make all (${left} left)` : "All made";
     this.all.disabled = !left && !this.filling;
@@ -149,49 +122,19 @@ class Matrix {
     this.pin.disabled = !heard || (pins.length >= MOST_PINS && !pinned(heard));
     this.pin.setAttribute("aria-pressed", String(Boolean(heard) && pinned(heard)));
     this.unpin.hidden = !pins.length;
-    this.tabs();
-    this.mark(null);
+    this.mark(heard);
     this.sound();
-  }
-
-  /** Colour, number and name of one cell. */
-  dress(node, { span: [low, high], chosen, pinned }) {
-    const { cell, firstChild: inside } = node;
-    const [seed, steps, guidance] = cell;
-    const [score, cost] = [this.score(cell), this.cost(cell)];
-    const busy = this.making.has(JSON.stringify(cell));
-    const { fill, ink } = score === null ? { fill: "", ink: "" } : scoreColour((score - low) / (high - low));
-    Object.assign(inside.style, { backgroundColor: fill, color: ink });
-    const words = score === null ? (busy ? "\u2026" : "\u2013") : score.toFixed(2);
-    const pin = pinned ? [icon("pin")] : [];
-    inside.replaceChildren(element("b", {}, words), element("span", {}, `${cost} passes`), ...pin);
-    const state = score === null ? "not made yet" : `CLAP score ${words}`;
-    const name = `Guidance ${guidance}, ${steps} steps, seed ${seed}: ${cost} network passes, ${state}`;
-    inside.setAttribute("aria-label", pinned ? `${name}, pinned` : name);
-    node.setAttribute("aria-selected", String(chosen));
-    node.setAttribute("aria-busy", String(busy));
-    node.classList.toggle("ldm-empty", score === null);
-  }
-
-  /** One stop of the tab key a grid: where the focus was last. */
-  tabs() {
-    for (const [index, place] of this.roving) {
-      const stop = this.at(index, place);
-      this.gridCells(index).forEach((node) => (node.firstChild.tabIndex = node === stop ? 0 : -1));
-    }
   }
 
   // --- equal cost ------------------------------------------------------------------------------------------
 
-  /** Show what costs as much as `cell` (null: the one that is heard), and which of these is best. */
+  /** Show what costs as much as `cell`, and which of these is best. */
   mark(cell) {
-    this.marked = cell ?? this.heard;
-    this.lines();
-    const { model, marked } = this;
-    for (const node of this.grids.querySelectorAll("[role='gridcell']"))
-      node.classList.toggle("ldm-mate", Boolean(marked) && this.cost(node.cell) === this.cost(marked));
-    this.note.textContent = marked
-      ? this.rivals(this.cost(marked))
+    this.marked = cell;
+    const cost = cell && this.cost(cell);
+    this.rows.forEach((grid) => grid.mark(cost));
+    this.note.textContent = cell
+      ? this.rivals(cost)
       : "Choose a cell: it is made and played. Cells on one line cost the same work; which sounds better?";
   }
 
@@ -217,20 +160,6 @@ class Matrix {
     });
     const over = model.get("seeds").length > 1 ? ", mean of the seeds" : "";
     return `Same cost, ${cost} passes${over}: ${words.join("; ")}.`;
-  }
-
-  lines() {
-    const { model, marked } = this;
-    [...this.grids.children].forEach((grid, index) => {
-      const svg = grid.lastChild;
-      const corner = grid.getBoundingClientRect();
-      if (!corner.width) return;
-      const place = (row, column) => {
-        const { left, right, bottom } = this.at(index, [row, column]).getBoundingClientRect();
-        return { left: left - corner.left, right: right - corner.left, bottom: bottom - corner.top };
-      };
-      drawLines(svg, model.get("passes"), place, marked ? this.cost(marked) : null);
-    });
   }
 
   // --- making and hearing ----------------------------------------------------------------------------------
@@ -286,7 +215,7 @@ class Matrix {
     return reply;
   }
 
-  /** Give the panel the cells to compare, from what is kept or from Python. `again`: the chosen one is heard. */
+  /** Give the panel the cells to compare, kept or from Python. `again`: the chosen one is to be heard. */
   sound(again = false) {
     const { model, player, take } = this;
     const cells = comparedCells(model.get("pins"), model.get("cell"));
@@ -321,36 +250,6 @@ class Matrix {
       return write(this.model, { status: "Four cells are pinned already; unpin one first.", wrong: false });
     }
     write(this.model, { pins: others.length < pins.length ? others : [...pins, cell] });
-  }
-
-  // --- keyboard --------------------------------------------------------------------------------------------
-
-  key(event, index) {
-    if (event.metaKey || event.altKey) return;
-    const [rows, columns] = [this.model.get("steps").length, this.model.get("guidance").length];
-    const [row, column] = this.roving.get(index);
-    const all = event.ctrlKey;
-    const moves = {
-      ArrowRight: [row, column + 1],
-      ArrowLeft: [row, column - 1],
-      ArrowDown: [row + 1, column],
-      ArrowUp: [row - 1, column],
-      Home: [all ? 0 : row, 0],
-      End: [all ? rows - 1 : row, columns - 1],
-    };
-    const jump = { PageDown: 1, PageUp: -1 }[event.key];
-    const inside = (value, count) => Math.min(Math.max(0, value), count - 1);
-    if (event.key in moves) {
-      const [r, c] = moves[event.key];
-      this.at(index, [inside(r, rows), inside(c, columns)]).firstChild.focus();
-    } else if (jump) {
-      const other = inside(index + jump, this.grids.children.length); // the same cell of another seed
-      this.at(other, [row, column]).firstChild.focus();
-    } else if (event.key.toLowerCase() === "p" && !all) {
-      this.togglePin(this.at(index, [row, column]).cell);
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
   }
 
   destroy() {
