@@ -13,7 +13,7 @@ import traitlets
 from torch import Tensor
 
 from ldm_lab.audio.io import save
-from ldm_lab.config import ModelConfig
+from ldm_lab.config import MelConfig, ModelConfig
 from ldm_lab.editing.holes import inpaint
 from ldm_lab.editing.masks import Mask, rectangle
 from ldm_lab.editing.paste import FADE_SECONDS
@@ -23,6 +23,7 @@ from ldm_lab.shapes import samples_to_frames
 from ldm_lab.widgets import picture
 from ldm_lab.widgets.editor import EditWidget, check_options, defaults, one_sound, rounds
 from ldm_lab.widgets.esm import css, esm
+from ldm_lab.widgets.sounds import Pack, pack
 from ldm_lab.widgets.transcript import describe
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Fill:
     """One fill: the sound after it (N,), what `inpaint` gave back, and what was asked for."""
 
     after: Tensor
+    shown: Pack  # versions before, after, difference
     result: Result
     asked: dict  # prompt, box, seed, options
 
@@ -70,6 +72,7 @@ class InpaintBrush(EditWidget):
         self._undone: list[Fill] = []
         super().__init__({"sound": wav}, sample_rate=ldm.sample_rate, config=ldm.config.mel, prompt=prompt, seed=seed,
                          options=options, usual={**defaults(ldm), "jumps": 1}, title=self.label)
+        self._alone = self._pack
 
     # --- the sound ---------------------------------------------------------------------------------------------------
 
@@ -101,7 +104,8 @@ class InpaintBrush(EditWidget):
             result = inpaint(self.ldm, self.wav, prompt, **hole, seed=self.seed, callback=self._advance(steps), progress=False,
                              **options)
             asked = {"prompt": self.prompt, "box": list(self.box), "seed": self.seed, "options": options}
-            self._done.append(Fill(result.audio[0], result, asked))
+            after = result.audio[0]
+            self._done.append(Fill(after, three_versions(self.wav, after, self.ldm.config.mel), result, asked))
             self._undone.clear()
             self._refresh(active=1)
             self.status = (f"Filled {say_box(self.box)} in {time.perf_counter() - start:.1f} s. Listen to before, after and "
@@ -137,15 +141,9 @@ class InpaintBrush(EditWidget):
     def _refresh(self, active: int | None = None) -> None:
         """Show the newest state; with a fill in it three versions, else the sound alone."""
         with self.hold_sync():
-            if self._done:
-                before, after = self._done[-2].after if len(self._done) > 1 else self._original, self.wav
-                sounds = {"before": before, "after": after, "difference": after - before}
-                lines = {label: describe(wav, sample_rate=self.ldm.sample_rate) for label, wav in sounds.items()}
-                lines["difference"] = f"What the fill changed (after minus before): {lines['difference']}"
-            else:
-                sounds, lines = {"sound": self._original}, None
-            self.show(sounds, sample_rate=self.ldm.sample_rate, config=self.ldm.config.mel, transcript=lines, keep=True)
-            self.active = self.active if active is None else active
+            self._pack = self._done[-1].shown if self._done else self._alone
+            self.sound = self._pack.state
+            self.active = self.active if active is None else active  # one that is still there
             self.history = [fill.asked for fill in self._done]
             self.undone = [fill.asked for fill in self._undone]
 
@@ -189,6 +187,14 @@ class InpaintBrush(EditWidget):
         words[0] = ". ".join(part for part in (f"Inpainting brush: {self.label}", told, words[0]) if part)
         box = self.history[-1]["box"] if self.history else self.box
         return picture.still(list(self._pack.mels.values()), words, self._pack.config, box=box)
+
+
+def three_versions(before: Tensor, after: Tensor, config: MelConfig) -> Pack:
+    """A fill for the page: before (N,), after (N,) and after - before."""
+    sounds = {"before": before, "after": after, "difference": after - before}
+    lines = {label: describe(wav, sample_rate=config.sample_rate) for label, wav in sounds.items()}
+    lines["difference"] = f"What the fill changed (after minus before): {lines['difference']}"
+    return pack(sounds, sample_rate=config.sample_rate, config=config, transcript=lines)
 
 
 # --- boxes and holes -------------------------------------------------------------------------------------------------
