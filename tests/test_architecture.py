@@ -216,7 +216,7 @@ def test_every_third_party_package_is_declared(root):
     text = (root / "pyproject.toml").read_text(encoding="utf-8")
     declared = {name.lower().replace("-", "_") for name in re.findall(r'"([A-Za-z0-9_.\-]+)\s*[<>=]', text)}
     come_along = {"IPython": "ipywidgets", "traitlets": "anywidget", "nbformat": "jupytext", "tokenizers": "transformers",
-                  "PIL": "matplotlib"}
+                  "PIL": "matplotlib", "nbclient": "jupyterlab"}
     missing = {}
     for name in NAMES:
         for module, line in imports(parse(name)):

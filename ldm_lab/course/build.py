@@ -1,7 +1,8 @@
 """Lesson sources -> notebooks: ``python -m ldm_lab.course.build`` (``--check`` only compares).
 
-Sources are `notebooks/sources/NN_name.py` in jupytext's percent format. The same source always gives the same bytes: no
-outputs, no versions, cell ids made from the cell's `name=` or its text. Regions of an exercise
+Sources are `notebooks/sources/NN_name.py` (lessons) and `name.py` (other pages) in jupytext's percent format. The same
+source always gives the same bytes: no outputs, no versions, cell ids made from the cell's `name=` or its text. Regions of
+an exercise
 
     ### BEGIN SOLUTION
     answer = 42
@@ -75,9 +76,9 @@ def dumps(book: dict) -> str:
 
 
 def build(folder: Path, *, check: bool = False) -> list[Path]:
-    """Write `folder`/NN_name.ipynb for each source; returns the notebooks that changed (`check`: would change)."""
+    """Write `folder`/name.ipynb for each source; returns the notebooks that changed (`check`: would change)."""
     changed = []
-    for source in sorted((folder / "sources").glob("[0-9][0-9]_*.py")):
+    for source in sorted((folder / "sources").glob("*.py")):
         target = folder / f"{source.stem}.ipynb"
         text = dumps(notebook(source))
         if not target.is_file() or target.read_text(encoding="utf-8") != text:
