@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from ldm_lab.options import clean_text
 from ldm_lab.widgets import picture
 from ldm_lab.widgets.editor import EditWidget, check_options, defaults, one_sound, rounds, sound_name
 from ldm_lab.widgets.esm import css, esm
-from ldm_lab.widgets.sounds import pack
+from ldm_lab.widgets.sounds import Pack, pack
 from ldm_lab.widgets.strip_picture import draw_strip
 
 if TYPE_CHECKING:
@@ -55,22 +56,22 @@ class TransferStrip(EditWidget):
                  sample_rate: int = 16000, **options) -> None:
         self.ldm, self._known = ldm, {}
         if isinstance(sound, Series):
-            self.series, source = sound, sound[0].source
+            series, source = sound, sound[0].source
             self.label = sound_name((sound[0].config.get("edit", {}).get("sounds") or [""])[0])
             self._wav = source[0] if ldm is not None and source is not None else None
-            prompt, seed = sound[0].prompts[0], sound[0].config["seeds"][0]
+            prompt, seed = words_of(series) or "", sound[0].config["seeds"][0]
             if ldm is not None:  # another prompt is to be asked in the same way
                 usual = defaults(ldm) | {"sampler": ldm.config.default_sampler}
                 options = {name: sound[0].config[name] for name in usual if sound[0].config[name] != usual[name]} | options
         else:
             self._wav, self.label = one_sound(ldm, sound, sample_rate=sample_rate)
             prompt = clean_text(prompt)
-            self.series = self._make(prompt, seed, strengths, options, progress=True)
-            self._known[_key(prompt, seed, strengths, options)] = self.series
-        row = self._row()
+            series = self._make(prompt, seed, strengths, options, progress=True)
+        self._row = lay_out(series, self.ldm, self.label)
+        self._known[_key(prompt, seed, [at for at in self._row.at if at is not None], options)] = self._row
         super().__init__(prompt=prompt, height=HEIGHT, seed=seed, options=options, editable=self._wav is not None,
-                         usual=defaults(ldm) if ldm else {}, **row)
-        self._pack = self._packed
+                         usual=defaults(ldm) if ldm else {}, **self._row.traits)
+        self._pack = self._row.pack
         self._follow(None)
 
     @classmethod
@@ -87,12 +88,13 @@ class TransferStrip(EditWidget):
                 raise OptionError("this strip shows a ready series, there is no model to make another; use TransferStrip(ldm, ...)")
             asked, start = (self.prompt, self.seed, check_strengths(self.strengths), dict(self.options)), time.perf_counter()
             known = self._known.get(_key(*asked))
-            self.series = self._known[_key(*asked)] = known or self._make(*asked, progress=False)
+            row = known or lay_out(self._make(*asked, progress=False), self.ldm, self.label)
+            self._row = self._known[_key(*asked)] = row
             at = self.index
             with self.hold_sync():
-                for name, value in self._row().items():
+                for name, value in row.traits.items():
                     setattr(self, name, value)
-                self._pack = self._packed
+                self._pack = row.pack
                 self.active = at  # as far as the new row goes
                 self._follow(None)
             spent = time.perf_counter() - start
@@ -107,21 +109,12 @@ class TransferStrip(EditWidget):
         callback = None if progress else self._advance(sum(shares) * job.options.steps * rounds(job))
         return transfer(self.ldm, self._wav, prompt, seed=seed, strengths=shares, callback=callback, progress=progress, **options)
 
-    def _row(self) -> dict:
-        """The traits that show `self.series`."""
-        check_size(len(self.series), self.series[0].seconds)
-        series, config = self.series, self.ldm.config.mel if self.ldm else MelConfig(sample_rate=self.series[0].sample_rate)
-        labels = [label if series.labels.count(label) == 1 else f"{i}. {label}" for i, label in enumerate(series.labels, 1)]
-        sounds, at = {label: result.audio[0] for label, result in zip(labels, series)}, strengths_of(series)
-        if series[0].source is not None:
-            sounds, at = {"original": series[0].source[0], **sounds}, [None, *at]
-        self._packed = pack(sounds, sample_rate=series[0].sample_rate, config=config, most=MOST + 1)
-        self._at = at
-        return {"sound": self._packed.state, "labels": list(sounds), "similarity": similarity(self.ldm, series),
-                "strengths": [value for value in at if value is not None],
-                "title": f'{self.label} towards "{series[0].prompts[0][:80]}"'}
-
     # --- the row -----------------------------------------------------------------------------------------------------
+
+    @property
+    def series(self) -> Series:
+        """The Results of the row, the original not among them."""
+        return self._row.series
 
     @property
     def result(self) -> Result | None:
@@ -135,7 +128,7 @@ class TransferStrip(EditWidget):
 
     @traitlets.observe("active")
     def _follow(self, _) -> None:
-        self.index, self.strength = self.active, self._at[self.active]
+        self.index, self.strength = self.active, self._row.at[self.active]
 
     @traitlets.observe("index")
     def _moved(self, _) -> None:
@@ -147,10 +140,10 @@ class TransferStrip(EditWidget):
         if self.strength is None:
             self.index = 0
             return
-        places = [i for i, at in enumerate(self._at) if at is not None]
-        if places and self._at[self.active] != self.strength:
-            self.index = min(places, key=lambda i: abs(self._at[i] - self.strength))
-            self.strength = self._at[self.index]
+        places = [i for i, at in enumerate(self._row.at) if at is not None]
+        if places and self._row.at[self.active] != self.strength:
+            self.index = min(places, key=lambda i: abs(self._row.at[i] - self.strength))
+            self.strength = self._row.at[self.index]
 
     def ask_run(self, **seen) -> None:
         self._take(**seen)
@@ -176,6 +169,32 @@ class TransferStrip(EditWidget):
         return f"A row of log-mel spectrograms and the similarity curves below it. {self.text()}"
 
 
+@dataclass(frozen=True)
+class Row:
+    """A series ready for the page: traits by name, and for each place its strength (None: the original)."""
+
+    series: Series
+    at: list[float | None]
+    pack: Pack
+    traits: dict
+
+
+def lay_out(series: Series, ldm: AudioLDM | None, label: str) -> Row:
+    """The row of a series: its source, called `label`, and the first sound of each Result."""
+    rate = series[0].sample_rate
+    check_size(len(series), series[0].seconds)
+    labels = [name if series.labels.count(name) == 1 else f"{i}. {name}" for i, name in enumerate(series.labels, 1)]
+    sounds = {name: result.audio[0] for name, result in zip(labels, series)}
+    at = [result.config.get("edit", {}).get("strength") for result in series]
+    if series[0].source is not None:
+        sounds, at = {"original": series[0].source[0], **sounds}, [None, *at]
+    packed = pack(sounds, sample_rate=rate, config=ldm.config.mel if ldm else MelConfig(sample_rate=rate), most=MOST + 1)
+    traits = {"sound": packed.state, "labels": list(sounds), "similarity": similarity(ldm, series),
+              "strengths": [value for value in at if value is not None],
+              "title": f'{label} towards "{series[0].prompts[0][:80]}"'}
+    return Row(series, at, packed, traits)
+
+
 def check_size(count: int, seconds: float) -> None:
     """OptionError if a page cannot hold so many sounds of this length."""
     if count > MOST:
@@ -185,9 +204,9 @@ def check_size(count: int, seconds: float) -> None:
                           "strengths or a shorter sound")
 
 
-def strengths_of(series: Series) -> list[float | None]:
-    """The strength of each Result of a series, None where it was not made with one."""
-    return [result.config.get("edit", {}).get("strength") for result in series]
+def words_of(series: Series) -> str | None:
+    """The prompt of a series if it was words; None if it was a sound."""
+    return None if series[0].prompts[0].startswith("[sound of ") else series[0].prompts[0]
 
 
 def _key(prompt: str, seed, strengths: Sequence[float], options: dict) -> str:
@@ -208,6 +227,6 @@ def similarity(ldm: AudioLDM | None, series: Series) -> dict[str, list]:
         return {"to_prompt": [None, *scores], "to_source": []}
     sounds = [source[:1], *(result.audio[:1] for result in series)]
     emb = torch.cat([ldm.clap.encode_audio(wav.to(ldm.device)) for wav in sounds])  # (n + 1, E)
-    prompt = series[0].prompts[0]
-    words = None if prompt.startswith("[sound of ") else float(emb[0] @ ldm.clap.encode_text([prompt])[0])
+    prompt = words_of(series)
+    words = None if prompt is None else float(emb[0] @ ldm.clap.encode_text([prompt])[0])
     return {"to_prompt": [words, *scores], "to_source": (emb @ emb[0]).tolist()}
