@@ -119,6 +119,7 @@ class Matrix {
     this.all.firstChild.textContent = this.filling ? "Stop" : left ? `Make all (${left} left)` : "All made";
     this.all.disabled = !left && !this.filling;
     this.go.disabled = this.waiting || model.get("progress") >= 0;
+    this.pin.hidden = !heard;
     this.pin.disabled = !heard || (pins.length >= MOST_PINS && !pinned(heard));
     this.pin.setAttribute("aria-pressed", String(Boolean(heard) && pinned(heard)));
     this.unpin.hidden = !pins.length;
