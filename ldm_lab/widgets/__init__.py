@@ -20,6 +20,7 @@ _NAMES = {
     "LatentMixer": "ldm_lab.widgets.mixer",
     "ListeningTest": "ldm_lab.widgets.listening",
     "listening_test": "ldm_lab.widgets.listening",
+    "PipelineMap": "ldm_lab.widgets.pipeline",
     "DenoisingScrubber": "ldm_lab.widgets.denoising",
     "GuidanceMatrix": "ldm_lab.widgets.matrix",
     "InpaintBrush": "ldm_lab.widgets.brush",

@@ -20,12 +20,17 @@ def _png(rgb: np.ndarray) -> bytes:
     return to_png(Image.fromarray(rgb))
 
 
-def embedding(emb: Tensor) -> bytes:
-    """(E,) as a block of coloured cells, 2 : 1."""
+def block(emb: Tensor) -> np.ndarray:
+    """(E,) as rows of a block of cells (H, W), about 2 : 1, filled up with zeros."""
     width = 2 ** math.ceil(math.log2(len(emb)) / 2 + 0.5)
     cells = torch.zeros(math.ceil(len(emb) / width) * width)
     cells[: len(emb)] = emb
-    return _png(signed(cells.reshape(-1, width).numpy()))
+    return cells.reshape(-1, width).numpy()
+
+
+def embedding(emb: Tensor) -> bytes:
+    """(E,) as a block of coloured cells."""
+    return _png(signed(block(emb)))
 
 
 def latent(z: Tensor, *, channels: int = 4) -> bytes:
