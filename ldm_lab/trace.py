@@ -140,7 +140,7 @@ def follow(ldm: AudioLDM, prompt: str, *, callback: Callback | None = None, prog
 
     result = generate(ldm, prompt, progress=progress, callback=keep, **options)
     if len(result) * result.candidates.shape[1] != 1:
-        raise OptionError(f"got {len(result)} prompts and {result.candidates.shape[1]} candidates, expected one of each to follow")
+        raise OptionError(f"got {len(result)} prompts and {result.candidates.shape[1]} candidates, expected one of each")
     return Trace(
         ldm=ldm,
         result=result,

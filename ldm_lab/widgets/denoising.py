@@ -29,12 +29,12 @@ SHOWN = 5  # steps in the still picture
 
 
 class DenoisingScrubber(LabWidget):
-    """Scrub through the steps of one or several samplers: see and hear what the model guesses, or the noisy x it works on.
+    """Scrub through the steps of one or several samplers: see and hear what the model guesses, or the noisy x it gets.
 
     Every sampler starts from the same noise and the same prompt. `step` is 1 .. `steps` (in step k the network is given x
     at `sigmas[sampler][k - 1]` and guesses x0_hat) and `steps` + 1, the finished sound. `kind` is "guess" or "noisy";
     `heard` names the sampler that is heard. `recognised` maps samplers to the step at which the listener pressed "I
-    recognise it". `traces` holds all latents, `wav(step)` and `mel(step)` give any moment, `run(prompt=...)` another sound.
+    recognise it". `traces` holds all latents, `wav(step)` and `mel(step)` give any moment, `run(prompt)` another sound.
 
     options: those of `generate` (seconds=, negative=, grid=, ...). Raises PromptError, OptionError before any work.
     """
@@ -97,8 +97,9 @@ class DenoisingScrubber(LabWidget):
         first = next(iter(traces.values()))
         made = first.result.config
         self._top = picture.top_level([trace.mel.numpy() for trace in traces.values()], self.ldm.config.mel)
-        guidance = 1.0 if made["prompts"] == made["negative"] else made["guidance"]  # no difference: `generate` asks once
-        passes = [network_passes(self.ldm.schedule, name, trace.steps, kind=trace.result.config["grid"], guidance=guidance,
+        # Without a difference between prompt and negative prompt there is nothing to exaggerate: `generate` asks once.
+        scale = 1.0 if made["prompts"] == made["negative"] else made["guidance"]
+        passes = [network_passes(self.ldm.schedule, name, trace.steps, kind=trace.result.config["grid"], guidance=scale,
                                  interval=made["interval"]) for name, trace in traces.items()]
         sigmas = [[float(f"{sigma:.4g}") for sigma in trace.sigmas.tolist()] for trace in traces.values()]
         return {"prompt": first.prompt, "title": first.prompt or "(no prompt)", "seed": seed, "steps": first.steps,
@@ -242,4 +243,4 @@ class DenoisingScrubber(LabWidget):
 
     def alt(self) -> str:
         what = "guesses" if self.kind == "guess" else "noisy latents"
-        return f"Log-mel pictures of the {what}: a row for each sampler, from the first step to the finished sound. {self.text()}"
+        return f"Log-mel pictures of the {what}: a row for each sampler, from first step to finished sound. {self.text()}"

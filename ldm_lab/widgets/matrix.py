@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,11 +40,12 @@ class Cell(NamedTuple):
 class GuidanceMatrix(LabWidget):
     """A grid of guidance x steps for each seed: click a cell to make it and to hear it; colour and number = CLAP score.
 
-    Cells on one line cost the same number of network passes (guidance other than 1 asks the network twice a step). `cell`
-    is the chosen (seed, steps, guidance), () before the first choice; `pins` up to four cells to compare; `scores` and
-    `results` hold what was made, by cell. `choose(cell)`, `make(cells)`, `fill()` and `restart(prompt)` do what the page
-    does; `fill=True` makes every cell at once. options: those of `generate` (sampler=, seconds=, negative=, ...).
-    Raises PromptError, OptionError before any work.
+    Cells on one line cost the same number of network passes (guidance other than 1 asks the network twice a step).
+    `cell` is the chosen (seed, steps, guidance), () before the first choice; `pins` up to four cells to compare; `scores`
+    and `results` hold what was made, by cell. `choose(cell)`, `make(cells)`, `fill()` and `restart(prompt)` do what the
+    page does; `fill=True` makes every cell at once (with a bar, unless progress=False).
+
+    options: those of `generate` (sampler=, seconds=, negative=, ...). Raises PromptError, OptionError before any work.
     """
 
     _esm = esm("matrix")
@@ -61,7 +63,7 @@ class GuidanceMatrix(LabWidget):
 
     def __init__(self, ldm: AudioLDM, prompt="a dog barking", *, guidance: Sequence[float] = (1, 2, 3, 5),
                  steps: Sequence[int] = (5, 10, 25), seeds: Sequence[int] = (0, 1), fill: bool = False,
-                 height: int = 160, **options) -> None:
+                 progress: bool = True, height: int = 160, **options) -> None:
         self.ldm, self._options = ldm, options
         axes = {"guidance": _axis("guidance", guidance), "steps": _axis("steps", steps), "seeds": _axis("seeds", seeds)}
         count = len(axes["guidance"]) * len(axes["steps"]) * len(axes["seeds"])
@@ -69,7 +71,7 @@ class GuidanceMatrix(LabWidget):
         state = self._begin(prompt, **axes)
         super().__init__(height=height, **{name: list(values) for name, values in axes.items()}, **state)
         if fill:
-            self.fill(progress=True)
+            self.fill(progress=progress)
             if self.wrong:
                 raise LabError(self.status)
 
@@ -96,8 +98,8 @@ class GuidanceMatrix(LabWidget):
     @property
     def cells(self) -> list[Cell]:
         """All cells, the cheapest first."""
-        cells = [Cell(seed, steps, guidance) for steps in self.steps for guidance in self.guidance for seed in self.seeds]
-        return sorted(cells, key=self.cost)
+        cells = itertools.product(self.steps, self.guidance, self.seeds)
+        return sorted((Cell(seed, steps, guidance) for steps, guidance, seed in cells), key=self.cost)
 
     @property
     def scores(self) -> dict[Cell, float]:
@@ -113,8 +115,8 @@ class GuidanceMatrix(LabWidget):
         """`cell` as Cell if it is in the grid, else OptionError."""
         axes = (self.seeds, self.steps, self.guidance)
         if not isinstance(cell, Sequence) or len(cell) != 3 or any(v not in axis for v, axis in zip(cell, axes)):
-            raise OptionError(f"cell: got {cell!r}, expected (seed, steps, guidance) with seed of {self.seeds}, steps of "
-                              f"{self.steps} and guidance of {[float(f'{g:g}') for g in self.guidance]}")
+            raise OptionError(f"cell: got {cell!r}, expected (seed, steps, guidance) with seed of {self.seeds}, "
+                              f"steps of {self.steps} and guidance of {self.guidance}")
         return Cell(int(cell[0]), int(cell[1]), float(cell[2]))
 
     # --- making ------------------------------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ class GuidanceMatrix(LabWidget):
 
     @property
     def compared(self) -> list[Cell]:
-        """The cells behind the panel's versions: the pinned ones and the chosen one, or that one alone if four are pinned."""
+        """The cells behind the panel's versions: pinned ones and the chosen one, or that alone if four others are pinned."""
         pins, cell = [Cell(*pin) for pin in self.pins], Cell(*self.cell) if self.cell else None
         if cell is None or cell in pins:
             return pins
@@ -267,7 +269,7 @@ class GuidanceMatrix(LabWidget):
         """The scores as a table, a block for each seed."""
         heads = [f"g {guidance:g}" for guidance in self.guidance]
         sampler = self._options.get("sampler") or self.ldm.config.default_sampler
-        lines = [f"CLAP scores of {self.prompt!r} by guidance g, steps of {sampler} and seed (network passes in brackets)"]
+        lines = [f"CLAP scores of {self.prompt!r} by guidance g, steps of {sampler}, seed (in brackets: network passes)"]
         for seed, grid in zip(self.seeds, self.table):
             lines.append("  ".join([f"seed {seed}".ljust(9), *(head.rjust(10) for head in heads)]))
             for steps, row, passes in zip(self.steps, grid, self.passes):

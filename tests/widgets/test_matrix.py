@@ -131,8 +131,9 @@ def test_another_prompt_is_another_matrix_and_a_mistake_is_not(matrix):
     assert matrix.results[0, 2, 1].prompts == ("a bell",)
 
 
-def test_fill_at_once_chooses_the_best(tiny):
-    full = GuidanceMatrix(tiny, "rain", fill=True, **{**SMALL, "seeds": 3})
+def test_fill_at_once_chooses_the_best(tiny, capsys):
+    full = GuidanceMatrix(tiny, "rain", fill=True, progress=False, **{**SMALL, "seeds": 3})
+    assert capsys.readouterr().err == ""
     assert len(full.scores) == 4
     assert full.scores[full.cell] == max(full.scores.values())
 
