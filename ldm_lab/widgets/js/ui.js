@@ -1,8 +1,14 @@
 // Elements, controls, model and theme: what every widget is made of. No framework.
 
+// JupyterLab looks for its shortcuts from the focused element upwards, and no further than an element with this attribute:
+// with it on a widget's root alone, the arrow keys of a slider would leave it for the next cell.
+const NO_SHORTCUTS = "data-lm-suppress-shortcuts";
+const FOCUSED = ["button", "input", "select", "textarea", "summary"];
+
 /** An element; attributes named on... are listeners, undefined, null and false leave it out, true sets it empty. */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
+  if (FOCUSED.includes(tag) || "tabindex" in attributes) node.setAttribute(NO_SHORTCUTS, "true");
   for (const [name, value] of Object.entries(attributes)) {
     if (typeof value === "function") node.addEventListener(name.slice(2), value);
     else if (value !== undefined && value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
