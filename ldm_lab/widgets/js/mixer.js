@@ -3,9 +3,10 @@
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
 import { paintSigned } from "./signed.js";
-import { ask, button, element, onModel, range, statusLine, write } from "./ui.js";
+import { ask, button, element, onModel, range, statusLine, watchLook, write } from "./ui.js";
 
 const MIX = 2; // number of the version that the faders change
+const STRIP_WIDTH = 39; // pixels, at least
 const MIXES_KEPT = 40; // in the page, 100 kB each for 2.56 s
 const MIXER_HELP =
   "A muted channel is filled with zeros, the middle of its values over many sounds: that is not silence. " +
@@ -102,13 +103,15 @@ class Mixer {
     this.root = element("div", { ...kept, "aria-label": "Latent mixer" }, ...parts);
     this.root.addEventListener("keydown", (event) => this.key(event));
     const adopt = () => this.adopt();
-    this.off = onModel(model, {
+    const unwatch = watchLook(this.board, () => this.layOut());
+    const off = onModel(model, {
       "change:gains": adopt,
       "change:muted": adopt,
       "change:solo": adopt,
       "change:match": () => this.send(),
       "change:losses": () => this.tell(),
     });
+    this.off = () => (off(), unwatch());
     this.show();
     this.tell();
     this.send(); // the sound that came with the model may be of other gains
@@ -172,6 +175,14 @@ class Mixer {
     this.change({ solo: nextSolo(this.solo, by, this.gains.length) });
     const [channel] = this.solo;
     if (channel !== undefined) this.strips[channel].input.focus({ preventScroll: true });
+  }
+
+  /** Rows of equal length, as few as the width allows. */
+  layOut() {
+    const count = this.strips.length;
+    const across = Math.max(1, Math.min(count, Math.floor(this.board.clientWidth / STRIP_WIDTH)));
+    const columns = Math.ceil(count / Math.ceil(count / across));
+    this.board.style.gridTemplateColumns = `repeat(${columns}, minmax(0, 1fr))`;
   }
 
   /** All channels but the `k` ones with the most energy. */
