@@ -147,6 +147,15 @@ def test_mistakes_are_said_and_the_widget_goes_on(page, brush):
     assert page.locator(".ldm-wrong").count() == 0
 
 
+def test_sound_and_version_may_come_in_any_order(open_widget, brush, receive):
+    page = open_widget(brush)
+    brush.box = [0.2, 0.4, 0, 8000]
+    brush.fill()
+    receive(page, active=1, sound=brush.sound)  # a front end tells of changes in an order of its own
+    assert page.get_by_role("radio", name="after").get_attribute("aria-checked") == "true"
+    assert page.evaluate("model.get('active')") == 1
+
+
 def test_options_reach_python(page, brush):
     page.locator("summary").click()
     assert page.get_by_label("Steps").input_value() == "1"

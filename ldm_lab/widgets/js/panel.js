@@ -98,7 +98,10 @@ class Panel {
       "change:height": () => this.redraw(),
       "change:loop": () => transport.setLoop(model.get("loop")),
       "change:match": () => this.setMatch(model.get("match")),
-      "change:active": () => model.get("active") !== transport.active && this.choose(model.get("active")),
+      "change:active": () => {
+        const active = model.get("active"); // of a sound that comes in the same message, perhaps: then load looks at it
+        if (active !== transport.active && active < transport.versions.length) this.choose(active);
+      },
       "change:position": () => this.follow(),
       "change:box": () => JSON.stringify(model.get("box")) !== JSON.stringify(this.box ?? []) && this.boxMoved(),
       "change:playing": () => model.get("playing") || transport.pause(), // a start may come from another view
