@@ -26,7 +26,7 @@ class Trace:
     """Everything that one call of `generate` made on its way, for one prompt. Tensors are float32 on the CPU.
 
     emb (E,); guesses (S, C, T/r, 64/r) = x0_hat of each step; noisy (S, C, T/r, 64/r) = x of each step, scaled to the
-    spread of a clean latent, as the network sees it; sigmas (S + 1,) at which the steps begin, and where the last one ends;
+    spread of a clean latent, as the network sees it; sigmas (S + 1,) where the steps begin, and where the last one ends;
     z (C, T/r, 64/r), mel (T, 64), wav (N,); seconds: time spent in "text", "sample", "decode" and "vocode".
     Pictures and sounds of a step are decoded when they are first asked for, and kept.
     """
@@ -140,7 +140,7 @@ def follow(ldm: AudioLDM, prompt: str, *, callback: Callback | None = None, prog
 
     result = generate(ldm, prompt, progress=progress, callback=keep, **options)
     if len(result) * result.candidates.shape[1] != 1:
-        raise OptionError(f"got {len(result)} prompts and {result.candidates.shape[1]} candidates, expected one of each")
+        raise OptionError(f"got {len(result)} prompts and {result.candidates.shape[1]} candidates, expected one")
     return Trace(
         ldm=ldm,
         result=result,

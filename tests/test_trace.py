@@ -49,5 +49,5 @@ def test_what_cannot_be_followed_is_refused(tiny):
         trace.wav_at(3)
     with pytest.raises(OptionError, match="did you mean 'noisy'"):
         trace.mel_at(1, "noise")
-    with pytest.raises(OptionError, match="one of each"):
+    with pytest.raises(OptionError, match="expected one"):
         follow(tiny, ["rain", "wind"], steps=1, **SHORT)

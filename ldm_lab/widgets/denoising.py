@@ -31,8 +31,8 @@ SHOWN = 5  # steps in the still picture
 class DenoisingScrubber(LabWidget):
     """Scrub through the steps of one or several samplers: see and hear what the model guesses, or the noisy x it gets.
 
-    Every sampler starts from the same noise and the same prompt. `step` is 1 .. `steps` (in step k the network is given x
-    at `sigmas[sampler][k - 1]` and guesses x0_hat) and `steps` + 1, the finished sound. `kind` is "guess" or "noisy";
+    Every sampler starts from the same noise and the same prompt. `step` is 1 .. `steps` (in step k the network is given
+    x at noise level `sigma(k)` and guesses x0_hat) and `steps` + 1, the finished sound. `kind` is "guess" or "noisy";
     `heard` names the sampler that is heard. `recognised` maps samplers to the step at which the listener pressed "I
     recognise it". `traces` holds all latents, `wav(step)` and `mel(step)` give any moment, `run(prompt)` another sound.
 
@@ -53,9 +53,10 @@ class DenoisingScrubber(LabWidget):
     kind = traitlets.Unicode("guess").tag(sync=True)
     recognised = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, ldm: AudioLDM, prompt="a dog barking", *, samplers: Sequence[str] = ("ddim", "unipc", "dpmpp_2m"),
-                 steps: int | None = None, seed: int = 0, guidance: float | None = None, progress: bool = True,
-                 step: int = 1, kind: str = "guess", height: int = 180, **options) -> None:
+    def __init__(self, ldm: AudioLDM, prompt="a dog barking", *,
+                 samplers: Sequence[str] = ("ddim", "unipc", "dpmpp_2m"), steps: int | None = None, seed: int = 0,
+                 guidance: float | None = None, progress: bool = True, step: int = 1, kind: str = "guess",
+                 height: int = 180, **options) -> None:
         self.ldm, self._options = ldm, {"steps": steps, "guidance": guidance, **options}
         if kind not in KINDS:
             raise OptionError(unknown("kind", kind, KINDS))
@@ -243,4 +244,4 @@ class DenoisingScrubber(LabWidget):
 
     def alt(self) -> str:
         what = "guesses" if self.kind == "guess" else "noisy latents"
-        return f"Log-mel pictures of the {what}: a row for each sampler, from first step to finished sound. {self.text()}"
+        return f"Log-mel pictures of the {what}: a row for each sampler, from first step to finished. {self.text()}"

@@ -41,9 +41,9 @@ class GuidanceMatrix(LabWidget):
     """A grid of guidance x steps for each seed: click a cell to make it and to hear it; colour and number = CLAP score.
 
     Cells on one line cost the same number of network passes (guidance other than 1 asks the network twice a step).
-    `cell` is the chosen (seed, steps, guidance), () before the first choice; `pins` up to four cells to compare; `scores`
-    and `results` hold what was made, by cell. `choose(cell)`, `make(cells)`, `fill()` and `restart(prompt)` do what the
-    page does; `fill=True` makes every cell at once (with a bar, unless progress=False).
+    `cell` is the chosen (seed, steps, guidance), () before the first choice; `pins` up to four cells to compare;
+    `scores` and `results` hold what was made, by cell. `choose(cell)`, `make(cells)`, `fill()` and `restart(prompt)` do
+    what the page does; `fill=True` makes every cell at once (with a bar, unless progress=False).
 
     options: those of `generate` (sampler=, seconds=, negative=, ...). Raises PromptError, OptionError before any work.
     """
@@ -186,7 +186,7 @@ class GuidanceMatrix(LabWidget):
 
     @property
     def compared(self) -> list[Cell]:
-        """The cells behind the panel's versions: pinned ones and the chosen one, or that alone if four others are pinned."""
+        """Cells behind the panel's versions: pinned ones and the chosen one, or that alone if four others are pinned."""
         pins, cell = [Cell(*pin) for pin in self.pins], Cell(*self.cell) if self.cell else None
         if cell is None or cell in pins:
             return pins
@@ -269,7 +269,7 @@ class GuidanceMatrix(LabWidget):
         """The scores as a table, a block for each seed."""
         heads = [f"g {guidance:g}" for guidance in self.guidance]
         sampler = self._options.get("sampler") or self.ldm.config.default_sampler
-        lines = [f"CLAP scores of {self.prompt!r} by guidance g, steps of {sampler}, seed (in brackets: network passes)"]
+        lines = [f"CLAP scores of {self.prompt!r} by guidance g, steps of {sampler}, seed; in brackets: passes"]
         for seed, grid in zip(self.seeds, self.table):
             lines.append("  ".join([f"seed {seed}".ljust(9), *(head.rjust(10) for head in heads)]))
             for steps, row, passes in zip(self.steps, grid, self.passes):
