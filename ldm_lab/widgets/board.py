@@ -110,10 +110,10 @@ class SimilarityBoard(LabWidget):
             self.status, self.wrong = str(error), True
         return len(self.answers)
 
-    def ask_sound(self, number: int) -> dict:
-        """The sound of a card, as the panel has it."""
+    def ask_sound(self, number: int, known: bool = False) -> dict:
+        """Choose a card; its sound as the panel has it, or {} if the page has it already."""
         self.choose(number)
-        return {"sound": self._cards[number].pack.state}
+        return {} if known else {"sound": self._cards[number].pack.state}
 
     # --- reading -----------------------------------------------------------------------------------------------------
 

@@ -105,8 +105,17 @@ class LatentMixer(LabWidget):
             self.losses = self._mixing.without()
         return self.losses
 
-    def ask_mix(self) -> dict:
-        """The mix of the gains that are set, for the page: its version, and the level-matching gains of all three."""
+    def ask_mix(self, gains=None, muted=None, solo=None, match=None, known: bool = False) -> dict:
+        """Set what the page gives, and return the mix: its version, and the level-matching gains of all three.
+
+        known: the page has that mix already; nothing is decoded and {} comes back.
+        """
+        asked = {"gains": gains, "muted": muted, "solo": solo, "match": match}
+        self._set(**{name: value for name, value in asked.items() if value is not None})
+        if known and self.applied in self._mixing:
+            self.status, self.wrong = self._words(), False
+        if known:
+            return {}
         slow = self.applied not in self._mixing and self._mixing.plain.seconds["total"] > SLOW
         with self.working("decoding ...") if slow else contextlib.nullcontext():
             versions = self.versions

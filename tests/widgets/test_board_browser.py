@@ -139,7 +139,8 @@ def test_a_row_plays_its_sound(page, board):
     page.wait_for_function("label => document.querySelector('.ldm-card[aria-pressed=true]').innerText === label",
                            arg=board.labels[last])
     settled(page)
-    assert [ask["with"]["number"] for ask in asks(page, "sound")] == [last, other]  # heard again without asking
+    fetched = [ask["with"]["number"] for ask in asks(page, "sound") if not ask["with"]["known"]]
+    assert fetched == [last, other]  # heard again without asking
     assert board.chosen == last
 
 

@@ -115,6 +115,15 @@ def test_each_mix_is_decoded_once(tiny, mixer, monkeypatch):
     assert "another gain" in mixer.status
 
 
+def test_the_page_sends_its_gains_with_the_question(mixer):
+    gains = [0.5] * len(mixer.gains)
+    reply = mixer.ask_mix(gains=gains, muted=[1], solo=[], match=False)
+    assert (mixer.gains, mixer.muted) == (gains, [1])
+    assert reply["mix"]["pcm"] == mixer.versions[2]["pcm"]
+    assert mixer.ask_mix(gains=gains, muted=[], solo=[0], match=False, known=True) == {}
+    assert mixer.solo == [0]
+
+
 def test_what_each_channel_changes(tiny, mixer):
     plain = mixer.mel
     losses = mixer.measure()

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from browser_tools import accessible, from_page, pixels, screenshot, settled, written
+from browser_tools import accessible, from_page, pixels, screenshot, settled
 
 from ldm_lab.widgets import LatentMixer
 from ldm_lab.widgets.signed import signed
@@ -38,7 +38,8 @@ def fader(page, channel: int):
 
 
 def asks(page) -> int:
-    return page.evaluate("model.sent.filter(([content]) => content.ask === 'mix').length")
+    """How often the page has asked for a mix that it did not know."""
+    return page.evaluate("model.sent.filter(([content]) => content.ask === 'mix' && !content.with.known).length")
 
 
 def test_a_fader_is_heard_while_it_plays(page, mixer):
@@ -85,7 +86,8 @@ def test_an_echo_does_not_pull_the_fader_back(open_widget, mixer, receive):
     page = open_widget(mixer, height=900)  # nobody answers: the first request stays on its way
     one = fader(page, 0)
     one.press("ArrowUp")
-    first = written(page, "gains")[-1]
+    first = page.evaluate("model.sent.map(([content]) => content).filter((c) => c.ask === 'mix')[0].with.gains")
+    assert first[0] == 1.05
     one.press("ArrowUp")
     one.press("ArrowUp")
     receive(page, gains=first)
@@ -172,6 +174,16 @@ def test_python_moves_the_faders(page, mixer, receive):
     receive(page, gains=mixer.gains, muted=mixer.muted)
     settled(page)
     assert fader(page, 0).input_value() == "0.5"
+    assert np.abs(heard(page) - mixer.wav.numpy()).max() < 1e-3
+
+
+def test_gains_travel_with_the_request(open_widget, mixer):
+    page = open_widget(mixer, live=True, height=900)
+    page.evaluate("model.save_changes = () => {}")  # a front end that holds changed traits back
+    play(page)
+    fader(page, 0).press("ArrowUp")
+    page.wait_for_function("model.sent.length > 0 && model.waiting === 0")
+    assert mixer.gains[0] == pytest.approx(1.05)
     assert np.abs(heard(page) - mixer.wav.numpy()).max() < 1e-3
 
 

@@ -15,7 +15,7 @@ const BOARD_LEGEND =
 class Board {
   constructor(model) {
     Object.assign(this, { model, rows: [], order: [], sounds: new Map() });
-    Object.assign(this, { timer: 0, typed: false, wanted: null });
+    Object.assign(this, { timer: 0, typed: false, wanted: null, asked: 0 });
     this.player = panel(model, {});
     this.query = field({
       label: "Words",
@@ -189,24 +189,21 @@ class Board {
 
   /** A row was pressed: hear it; pressed again while it sounds: silence. */
   async play(number) {
-    const { player, model } = this;
+    const { player } = this;
     this.rove(number);
     if (number === this.shown && player.transport.playing) return player.pause();
     if (await this.show(number)) player.play();
-    write(model, { chosen: this.shown });
   }
 
   /** Put a sound into the panel, from the page's memory if it was there before; true if it is still wanted then. */
   async show(number) {
     const { model, player, sounds } = this;
     this.wanted = number;
-    if (number !== this.shown) {
-      try {
-        if (!sounds.has(number)) sounds.set(number, (await ask(model, "sound", { number })).sound);
-      } catch (error) {
-        return this.fail(error), false;
-      }
-      if (this.wanted !== number) return false;
+    if (number === this.shown) this.tell(number);
+    else {
+      if (sounds.has(number)) this.tell(number);
+      else await this.tell(number);
+      if (this.wanted !== number || !sounds.has(number)) return false;
       player.pause();
       write(model, { position: 0, box: [] });
       this.shown = number;
@@ -216,6 +213,19 @@ class Board {
     return true;
   }
 
+  /** Tell Python which sound is chosen, and fetch it the first time. */
+  async tell(number) {
+    const { model, sounds } = this;
+    this.asked += 1;
+    try {
+      const { sound } = await ask(model, "sound", { number, known: sounds.has(number) });
+      if (sound) sounds.set(number, sound);
+    } catch (error) {
+      this.fail(error);
+    }
+    this.asked -= 1;
+  }
+
   /** Number of the card whose sound the model carries. */
   sent() {
     const { model } = this;
@@ -223,10 +233,10 @@ class Board {
     return model.get("cards").findIndex((card) => card.label === label);
   }
 
-  /** Python chose a sound, or the page has just been made. */
+  /** Python chose a sound, or the page has just been made; while this page asks for one it hears itself. */
   follow() {
     const chosen = this.model.get("chosen");
-    if (chosen !== this.shown && chosen !== this.wanted) this.show(chosen);
+    if (chosen !== this.shown && !this.asked) this.show(chosen);
     else this.mark();
   }
 

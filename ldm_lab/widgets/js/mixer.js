@@ -3,7 +3,7 @@
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
 import { paintSigned } from "./signed.js";
-import { ask, button, element, onModel, range, statusLine, watchLook, write } from "./ui.js";
+import { ask, button, element, onModel, range, statusLine, watchLook } from "./ui.js";
 
 const MIX = 2; // number of the version that the faders change
 const STRIP_WIDTH = 39; // pixels, at least
@@ -81,11 +81,12 @@ function channelStrip(channel, { energy, cells }, rows, { ongain, onsolo, onmute
 
 class Mixer {
   constructor(model) {
-    Object.assign(this, { model, known: new Map(), written: "", writing: false, gone: false });
+    Object.assign(this, { model, known: new Map(), told: "", gone: false });
     this.player = panel(model, {});
     this.read();
     const { applied } = model.get("sound");
-    this.known.set(JSON.stringify([applied, model.get("match")]), this.packed(model.get("sound")));
+    this.heard = JSON.stringify([applied, model.get("match")]);
+    this.known.set(this.heard, this.packed(model.get("sound")));
     this.send = newest(() => this.mix());
     const acts = {
       ongain: (i, gain) => this.change({ gains: this.gains.map((old, j) => (j === i ? gain : old)) }),
@@ -114,7 +115,8 @@ class Mixer {
     this.off = () => (off(), unwatch());
     this.show();
     this.tell();
-    this.send(); // the sound that came with the model may be of other gains
+    const now = appliedGains(this.gains, this.muted, this.solo);
+    if (JSON.stringify(now) !== JSON.stringify(applied)) this.send(); // Python has moved faders since
   }
 
   controls() {
@@ -153,12 +155,12 @@ class Mixer {
     for (const name of ["gains", "muted", "solo"]) this[name] = [...this.model.get(name)];
   }
 
-  /** Python changed them; an echo of what this page wrote is none of its changes. */
+  /** Python changed them; what it was told by this page is none of its changes. */
   adopt() {
     const { model } = this;
     const now = JSON.stringify(["gains", "muted", "solo"].map((name) => model.get(name)));
-    if (this.writing || now === this.written) return;
-    this.written = now;
+    if (now === this.told) return;
+    this.told = now;
     this.read();
     this.show();
     this.send();
@@ -219,28 +221,31 @@ class Mixer {
     return { mix: versions[MIX], gains: versions.map(({ gain }) => gain) };
   }
 
-  /** Tell Python the gains and hear their mix, from the page's memory if it has been heard before. */
+  /**
+   * Tell Python the gains and hear their mix, from the page's memory if it has been heard before. They travel with the
+   * request: a front end may hold changed traits back, so that they would arrive after it.
+   */
   async mix() {
     const { model, known } = this;
     const values = { gains: this.gains, muted: this.muted, solo: this.solo };
-    const key = JSON.stringify([appliedGains(...Object.values(values)), model.get("match")]);
-    this.written = JSON.stringify(Object.values(values));
-    this.writing = true;
-    write(model, values);
-    this.writing = false;
-    if (!known.has(key)) {
-      try {
-        known.set(key, await ask(model, "mix"));
-      } catch {
-        return; // Python has said why in the status line
-      }
-      if (known.size > MIXES_KEPT) known.delete(known.keys().next().value);
+    const match = model.get("match");
+    const key = JSON.stringify([appliedGains(...Object.values(values)), match]);
+    this.told = JSON.stringify(Object.values(values));
+    if (known.has(key)) this.hear(key);
+    try {
+      const reply = await ask(model, "mix", { ...values, match, known: known.has(key) });
+      if (!known.has(key)) known.set(key, reply);
+    } catch {
+      return; // Python has said why in the status line
     }
-    if (!this.gone && key !== this.heard) this.hear(known.get(key));
-    this.heard = key;
+    this.hear(key);
+    if (known.size > MIXES_KEPT) known.delete(known.keys().next().value);
   }
 
-  hear({ mix, gains }) {
+  hear(key) {
+    if (this.gone || key === this.heard) return;
+    this.heard = key;
+    const { mix, gains } = this.known.get(key);
     const sound = this.model.get("sound");
     const versions = [...sound.versions.slice(0, MIX), mix];
     const levelled = versions.map((version, i) => ({ ...version, gain: gains[i] }));
