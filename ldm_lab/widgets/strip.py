@@ -66,7 +66,7 @@ class TransferStrip(EditWidget):
         else:
             self._wav, self.label = one_sound(ldm, sound, sample_rate=sample_rate)
             prompt = clean_text(prompt)
-            series = self._make(prompt, seed, strengths, options, progress=True)
+            series = self._make(prompt, seed, strengths, options, shown=False)
         self._row = lay_out(series, self.ldm, self.label)
         self._known[_key(prompt, seed, [at for at in self._row.at if at is not None], options)] = self._row
         super().__init__(prompt=prompt, height=HEIGHT, seed=seed, options=options, editable=self._wav is not None,
@@ -88,7 +88,7 @@ class TransferStrip(EditWidget):
                 raise OptionError("this strip shows a ready series, there is no model to make another; use TransferStrip(ldm, ...)")
             asked, start = (self.prompt, self.seed, check_strengths(self.strengths), dict(self.options)), time.perf_counter()
             known = self._known.get(_key(*asked))
-            row = known or lay_out(self._make(*asked, progress=False), self.ldm, self.label)
+            row = known or lay_out(self._make(*asked), self.ldm, self.label)
             self._row = self._known[_key(*asked)] = row
             at = self.index
             with self.hold_sync():
@@ -102,12 +102,17 @@ class TransferStrip(EditWidget):
             return self.series
         return None
 
-    def _make(self, prompt, seed, strengths, options: dict, *, progress: bool) -> Series:
+    def _make(self, prompt, seed, strengths, options: dict, *, shown: bool = True) -> Series:
+        """The series; as long as the widget is not shown, progress is a bar of text."""
+        from tqdm.auto import tqdm
+
         shares = check_strengths(strengths)
         check_size(len(shares), len(self._wav) / self.ldm.sample_rate)
         job = check_options(self.ldm, self._wav, prompt, seed, options)
-        callback = None if progress else self._advance(sum(shares) * job.options.steps * rounds(job))
-        return transfer(self.ldm, self._wav, prompt, seed=seed, strengths=shares, callback=callback, progress=progress, **options)
+        steps = round(sum(shares) * job.options.steps * rounds(job))
+        with tqdm(total=steps, disable=shown, desc=f"{len(shares)} strengths", unit="step", leave=False) as bar:
+            callback = self._advance(steps) if shown else lambda step: bar.update()
+            return transfer(self.ldm, self._wav, prompt, seed=seed, strengths=shares, callback=callback, progress=False, **options)
 
     # --- the row -----------------------------------------------------------------------------------------------------
 
