@@ -1,7 +1,7 @@
 """ListeningTest: a blind test in a notebook, one listener before one playlist of `ldm_lab.evaluation.listening`.
 
-The page gets sounds under the letters A, B, C ... and nothing else: no names of systems or files, no spectrograms. What the
-letters stand for stays in Python, and what the sounds are stays in the key.
+The page gets sounds under the letters A, B, C ... and nothing else: no names of systems or files, no spectrograms. What
+the letters stand for stays in Python, and what the sounds are stays in the key.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ class ListeningTest(LabWidget):
     """A listener before a playlist: consent, level check, trials, thanks. Use the page, or the same steps from Python.
 
     playlist: a `Playlist` or its folder. folder: where LISTENER.json is saved after every answer; without one the page
-    offers the file at the end, and so does `save`. listener: the number of an interrupted session in `folder`, which goes
-    on where it stopped. reveal: the end page may tell what was what (for a test of one's own sounds); it takes the key
+    offers the file at the end, and so does `save`. listener: the number of an interrupted session in `folder`, which
+    goes on where it stopped. reveal: the end page may tell what was what (for a test of one's own sounds); it takes the key
     from `key`, or from beside the playlist.
 
     Traits: `page` (consent, level, trial, end), `trial` (its number, from 1), `state` (answered, of, complete, listener,
-    next: the first trial without an answer, or 0, revealed). Raises ListeningError for playlists, keys and listeners that do not fit.
+    revealed, next: the first trial without an answer, or 0). `session` and `results` are the library's. Raises
+    ListeningError for playlists, keys and listeners that do not fit.
     """
 
     _esm = esm("listening")
@@ -61,8 +62,8 @@ class ListeningTest(LabWidget):
         self._level: bytes | None = None
         values = self.playlist.values
         counts = Counter(trial.kind for trial in self.playlist.trials.values())
-        about = {"consent": values["consent"], "listener": listener or "", "saves": folder is not None, "reveals": reveal,
-                 "kinds": words.kinds({kind: counts[kind] for kind in self.playlist.kinds})}
+        about = {"consent": values["consent"], "listener": listener or "", "saves": folder is not None,
+                 "reveals": reveal, "kinds": words.kinds({kind: counts[kind] for kind in self.playlist.kinds})}
         blank = {"answered": 0, "of": len(self.playlist.trials), "complete": False, "listener": "", "next": 0,
                  "revealed": False}
         about["length"] = words.length(self.playlist.minutes, blank["of"])
@@ -161,8 +162,9 @@ class ListeningTest(LabWidget):
                  **({shown["x"]: "X"} if shown["x"] else {})}
         sounds = [{"label": label, "pcm": self.playlist.pcm(name).tobytes()} for name, label in names.items()]
         low, high = shown["scale"] or (0, 0)
-        return {**{name: shown[name] for name in ("kind", "question", "prompt", "number", "of")}, "low": low, "high": high,
-                "anchors": words.ANCHORS.get(shown["kind"], []), "sounds": sounds, "rated": list(labels.values()),
+        return {**{name: shown[name] for name in ("kind", "question", "prompt", "number", "of")},
+                "low": low, "high": high, "anchors": words.ANCHORS.get(shown["kind"], []), "sounds": sounds,
+                "rated": list(labels.values()),
                 "answer": _in_letters(shown, labels) if shown["id"] in self.session.results.answers else None,
                 "sample_rate": self.playlist.values["sample_rate"]}
 
@@ -174,7 +176,8 @@ class ListeningTest(LabWidget):
     def ask_file(self) -> dict:
         """The file of results, for a page that hands it to its reader."""
         results = self._agreed().results
-        return {"name": f"{results.listener}.json", "text": json.dumps(results.as_dict(), indent=1, sort_keys=True) + "\n"}
+        text = json.dumps(results.as_dict(), indent=1, sort_keys=True) + "\n"
+        return {"name": f"{results.listener}.json", "text": text}
 
     def ask_reveal(self) -> list[dict]:
         """What was what: tables of the report."""
@@ -236,8 +239,9 @@ def level_noise(sample_rate: int) -> np.ndarray:
 
 
 def listening_test(systems: Mapping[str, Sequence], prompts: Sequence[str] | None = None, *,
-                   kinds: Sequence[str] | None = None, folder: str | os.PathLike | None = None, sample_rate: int = 16000,
-                   listener: str | None = None, reveal: bool = True, **options) -> ListeningTest:
+                   kinds: Sequence[str] | None = None, folder: str | os.PathLike | None = None,
+                   sample_rate: int = 16000, listener: str | None = None, reveal: bool = True,
+                   **options) -> ListeningTest:
     """A blind test of sounds at hand: {system: [wav, ...]}, row i of every system for prompts[i].
 
     kinds: "ovl", "rel", "mushra", "abx", "preference"; None = OVL, and REL if there are prompts. The system called
@@ -247,8 +251,9 @@ def listening_test(systems: Mapping[str, Sequence], prompts: Sequence[str] | Non
     counts = {name: len(wavs) for name, wavs in systems.items()}
     count = max(counts.values(), default=0)
     if len(set(counts.values())) != 1 or not count or (prompts is not None and len(prompts) != count):
-        raise ListeningError(f"got {counts or 'no systems'} sounds and {'no' if prompts is None else len(prompts)} prompts, "
-                             "expected equally many of each system, and a prompt for each or none")
+        texts = "no" if prompts is None else len(prompts)
+        raise ListeningError(f"got {counts or 'no systems'} sounds and {texts} prompts, expected equally many of each "
+                             "system, and a prompt for each or none")
     stimuli = [library.Stimulus(f"item-{i + 1:03d}", name, wav, prompts[i] if prompts else "", sample_rate)
                for name, wavs in systems.items() for i, wav in enumerate(wavs)]
     kinds = kinds or (("ovl", "rel") if prompts else ("ovl",))

@@ -31,7 +31,7 @@ def kinds(counts: Mapping[str, int]) -> list[dict]:
 
 
 def length(once: float, trials: int) -> str:
-    """How much there is to do, in words. Sounds (`once`: minutes to hear each once) are heard about twice, and judged."""
+    """How much there is to do, in words; `once`: minutes to hear every sound once (they are heard about twice)."""
     minutes = max(1, round(2.5 * once + trials / 12))
     return f"{trials} trial{'s' * (trials != 1)}, about {minutes} minute{'s' * (minutes != 1)}"
 
@@ -119,6 +119,6 @@ def _row(name: str, figure: dict) -> dict:
 def _luck(pair: dict) -> str:
     """The binomial test in words."""
     p, right, of = pair["p"], pair["right"], pair["of"]
-    verdict = "you heard the difference" if p < 0.05 else "this may be luck, so it shows no audible difference"
+    verdict = "you heard the difference" if p < 0.05 else "this may be luck, and shows no difference"
     return (f"{pair['first']} / {pair['second']}: {right} of {of} right; guessing gives that or more with probability "
             f"{p:.2g}: {verdict}.")

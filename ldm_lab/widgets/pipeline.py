@@ -21,8 +21,8 @@ from ldm_lab.widgets.stack import pictures, words
 from ldm_lab.widgets.stack.diagram import BOXES, box_name, weights
 from ldm_lab.widgets.stack.still import map_picture
 
-LEFT_BY = {"clap": "embedding", "unet": "latent", "autoencoder": "mel", "vocoder": "sound"}  # what a part's output is
-CLOCKS = {"clap": "text", "unet": "sample", "autoencoder": "decode", "vocoder": "vocode"}  # a part's time in Trace.seconds
+LEFT_BY = {"clap": "embedding", "unet": "latent", "autoencoder": "mel", "vocoder": "sound"}  # a part's output
+CLOCKS = {"clap": "text", "unet": "sample", "autoencoder": "decode", "vocoder": "vocode"}  # its time in Trace.seconds
 SILENT = ("prompt", "clap", "embedding", "latent")
 LIMIT = 3.0  # standard deviations of a latent at full colour
 NEAREST = 5
@@ -31,10 +31,10 @@ NEAREST = 5
 class PipelineMap(LabWidget):
     """From prompt to sound in ten boxes: click one (or arrow keys and Enter) and see and hear what left it.
 
-    Traits: `selected` (a box: prompt clap embedding unet noise latent autoencoder mel vocoder sound), `step` (1 .. `steps`, whose
-    guess the UNet's box shows), `facts` (of each box: size, shape, dtype, low, high, mean, std, seconds, weights). `trace` holds
-    everything that was made, `wav(box)` what is heard there, `run(prompt)` follows another sound; `of(trace)` makes a map of
-    one that was followed already. options: those of `generate`. Raises PromptError, OptionError before any work.
+    Traits: `selected` (a box: prompt clap embedding unet noise latent autoencoder mel vocoder sound), `step` (1 .. `steps`:
+    the guess that the UNet's box shows), `facts` (of each box: size, shape, dtype, low, high, mean, std, seconds, weights).
+    `trace` holds everything that was made, `wav(box)` what is heard there, `run(prompt)` follows another sound. options:
+    those of `generate`. Raises PromptError, OptionError before any work. `of(trace)` maps what was followed already.
     """
 
     _esm = esm("pipeline")
@@ -66,7 +66,8 @@ class PipelineMap(LabWidget):
         """The map of a sound that was followed before (`ldm_lab.trace.follow`); `run` goes on with its options."""
         config = trace.result.config
         names = ("seconds", "steps", "sampler", "guidance", "grid", "eta", "rescale", "interval")
-        options = {name: config[name] for name in names} | {"seed": config["seeds"][0], "negative": config["negative"][0]}
+        options = {name: config[name] for name in names}
+        options |= {"seed": config["seeds"][0], "negative": config["negative"][0]}
         return cls(trace.ldm, trace.prompt, trace=trace, **{**options, **traits})
 
     def run(self, prompt=None, *, seed: int | None = None) -> None:
@@ -103,14 +104,14 @@ class PipelineMap(LabWidget):
                   "latent": self._channels(trace.z, 4), "unet": [cells(mel) for mel in trace.mels(picked)],
                   "mel": cells(trace.mel), "sound": pictures.waveform(trace.wav, width=100, height=40)}
         return {"prompt": trace.prompt, "steps": trace.steps,
-                "step": min(trace.steps, max(1, trace.steps // 4)), "facts": self._facts(), "thumbs": thumbs, "times": times,
-                "take": self.take + 1}
+                "step": min(trace.steps, max(1, trace.steps // 4)), "facts": self._facts(), "thumbs": thumbs,
+                "times": times, "take": self.take + 1}
 
     # --- what left a box ---------------------------------------------------------------------------------------------
 
     def tensor(self, box: str, *, step: int | None = None) -> Tensor | None:
-        """The numbers that left a box: emb (E,), noise, latent or a guess (C, T/r, 64/r), mel (T, 64) or wav (N,); None for the
-        prompt. `step`: of the UNet's guess x0_hat; None = the finished latent."""
+        """The numbers that left a box: emb (E,), noise, latent or a guess (C, T/r, 64/r), mel (T, 64) or wav (N,); None
+        for the prompt. `step`: of the UNet's guess x0_hat; None = the finished latent."""
         box = box_name(box)
         if box == "unet" and step is not None:
             return self.trace.guesses[self._step(step) - 1]
@@ -119,8 +120,8 @@ class PipelineMap(LabWidget):
                 "mel": self.trace.mel, "sound": self.trace.wav}[name]
 
     def wav(self, box: str | None = None, *, step: int | None = None) -> Tensor | None:
-        """(N,) what is heard of a box (None: the selected one), None where nothing can be: of noise and guesses the decoded
-        sound, of the log-mel Griffin-Lim's."""
+        """(N,) what is heard of a box (None: the selected one), None where nothing can be: of noise and guesses the
+        decoded sound, of the log-mel Griffin-Lim's."""
         box = self.selected if box is None else box_name(box)
         if box in SILENT:
             return None

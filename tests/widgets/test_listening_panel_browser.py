@@ -290,11 +290,29 @@ def test_every_page_is_accessible(open_widget, dark):
     for trial in (1, 4, 5):
         page.evaluate("trial => model.receive({ trial, page: 'trial' })", trial)
         page.wait_for_selector(f"text={trial} of 6")
-        accessible(page)
+        page.get_by_role("button", name="Next").click()
+        page.wait_for_selector(".ldm-wrong >> text=Listen first")
+        if trial == 1:
+            accessible(page)
         hear(page)
         answer_by_key(page, test.ask_trial(trial)["kind"]) if trial == 1 else page.keyboard.press("ArrowRight")
         accessible(page)
         screenshot(page, f"listening_{test.ask_trial(trial)['kind']}_{name}")
+
+
+def test_what_python_answers_is_shown(open_widget):
+    test = a_test("preference")
+    page = open_widget(test)  # the changes are carried by hand
+    test.agree()
+    test.answer("B")
+    assert test.state["complete"]
+    live = open_widget(test, live=True)
+    live.wait_for_selector("text=First set the volume")
+    live.evaluate("state => model.receive(state)", {"page": "end", "state": test.state})
+    live.wait_for_selector("text=You answered 1 of 1 trials")
+    live.evaluate("state => model.receive(state)", {"state": test.state | {"revealed": True}})
+    live.wait_for_selector("text=Look at my answers again", state="detached")
+    assert page.locator("text=I agree").count() == 1
 
 
 def test_cleanup_leaves_nothing_behind(open_widget):

@@ -76,6 +76,7 @@ function soundButtons(deck, keys) {
       const on = deck.transport.playing && i === deck.transport.active;
       const name = on ? "pause" : "play";
       if (card.drawn !== name) play.querySelector("svg").replaceWith(icon((card.drawn = name)));
+      if (cards.length === 1) play.querySelector("span").textContent = on ? "Pause" : "Play";
       play.setAttribute("aria-pressed", String(on));
       const done = deck.share(i) >= 1;
       play.setAttribute("aria-label", `${on ? "Pause" : "Play"} ${label}${done ? ", heard" : ""}`);

@@ -1,15 +1,13 @@
 // ListeningTest: consent, level check, trials, thanks. The page knows sounds by their letters only.
 
+import { consentPage, levelPage, paragraph, question } from "./consent.js";
 import { Deck, deckControls } from "./deck.js";
 import { ratingPanel } from "./rating.js";
 import { revealTable } from "./reveal.js";
-import { ask, button, element, field, onModel, statusLine, write } from "./ui.js";
+import { ask, button, element, onModel, statusLine, write } from "./ui.js";
 
 const LEVEL_HEARD = 1; // seconds of noise that must have been played before the first trial
 const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
-
-const p = (words, attributes = {}) => element("p", attributes, words);
-const question = (words) => p(words, { class: "ldm-question", tabindex: "-1" });
 
 /** Which key plays which sound: 0 is the reference, 1 2 3 ... are the others in their order. */
 function soundKeys(sounds) {
@@ -31,7 +29,8 @@ class Listening {
     this.root.append(this.view, this.status);
     this.root.addEventListener("keydown", (event) => this.onKey(event));
     const again = () => queueMicrotask(() => this.show()); // after all traits of one message have arrived
-    this.off = onModel(model, { "change:page": again, "change:trial": again });
+    const anew = () => this.busy || ((this.shown = ""), this.replies.clear(), again()); // Python answered
+    this.off = onModel(model, { "change:page": again, "change:trial": again, "change:state": anew });
     this.show();
   }
 
@@ -96,44 +95,16 @@ class Listening {
   // --- pages ---
 
   consent() {
-    const about = this.model.get("about");
-    const label = "Your number, if you began before";
-    const before = field({ label, value: about.listener, placeholder: "L0123abcd" });
-    const agree = button({ label: "I agree", className: "ldm-main" });
-    const start = () => this.doing(() => ask(this.model, "start", { listener: before.input.value }));
-    agree.addEventListener("click", start);
-    before.input.addEventListener("keydown", (event) => event.key === "Enter" && start());
-    const blocks = about.kinds.map(({ title, count }) => element("li", {}, `${title}: ${count}`));
-    return [
-      question(this.model.get("title")),
-      p(`A listening test: ${about.length}. Use headphones, or good loudspeakers in a quiet room.`),
-      element("ul", {}, ...blocks),
-      element("div", { class: "ldm-consent" }, p(about.consent)),
-      ...(about.saves ? [before.root] : []),
-      element("div", { class: "ldm-nav" }, agree),
-    ];
+    const start = (listener) => this.doing(() => ask(this.model, "start", { listener }));
+    return consentPage(this.model, start);
   }
 
   checkLevel() {
-    const { answered, of, listener } = this.model.get("state");
-    const play = button({ icon: "play", label: "Play the noise", className: "ldm-sound" });
-    play.addEventListener("click", () => this.doing(() => this.playLevel()));
-    const start = button({ label: answered ? "Go on" : "Start", className: "ldm-main ldm-waiting" });
-    start.addEventListener("click", () => this.next());
-    this.level = { play, start };
-    const back = `Welcome back: ${answered} of ${of} trials are answered; the test goes on with the next.`;
-    const keep = `Your number is ${listener}. Keep it if you may want to stop and go on later.`;
-    const volume =
-      "Play the noise. It is as loud as the sounds of the test: set your volume so that it is comfortable, " +
-      "about as loud as someone talking beside you. Then leave the volume alone until the end.";
-    return [
-      question("First set the volume"),
-      ...(answered ? [p(back)] : []),
-      p(volume),
-      element("div", { class: "ldm-sounds" }, play),
-      ...(this.model.get("about").saves ? [p(keep, { class: "ldm-small" })] : []),
-      element("div", { class: "ldm-nav" }, start),
-    ];
+    const { nodes, ...level } = levelPage(this.model);
+    level.play.addEventListener("click", () => this.doing(() => this.playLevel()));
+    level.start.addEventListener("click", () => this.next());
+    this.level = level;
+    return nodes;
   }
 
   async playLevel() {
@@ -153,7 +124,7 @@ class Listening {
     this.rating = ratingPanel(trial, () => this.follow());
     const keys = soundKeys(trial.sounds);
     this.controls = deckControls(this.deck, keys);
-    this.rule = p("", { class: "ldm-small ldm-rule" });
+    this.rule = paragraph("", { class: "ldm-small ldm-rule" });
     this.further = button({ label: number < of ? "Next" : "Finish", className: "ldm-main" });
     this.further.addEventListener("click", () => this.next());
     const back = button({ label: "Back", onclick: () => this.go(number - 1) });
@@ -169,12 +140,12 @@ class Listening {
       element("div", { class: "ldm-top" }, element("span", {}, title), bar, place),
       question(trial.question),
       ...(trial.prompt ? [element("blockquote", {}, trial.prompt)] : []),
-      p(how, { class: "ldm-small" }),
+      paragraph(how, { class: "ldm-small" }),
       this.controls.root,
       this.rule,
       this.rating.root,
       element("div", { class: "ldm-nav" }, back, stop, this.further),
-      p(hint, { class: "ldm-small ldm-keys" }),
+      paragraph(hint, { class: "ldm-small ldm-keys" }),
     );
     this.follow();
     if (number < of) this.fetchTrial(number + 1).catch(() => {}); // said when the trial is shown
@@ -188,17 +159,17 @@ class Listening {
     const on = button({ label: complete ? "Look at my answers again" : "Go on", onclick: () => this.goOn() });
     const reveal = button({ label: "Show what was what", onclick: () => this.doing(() => this.reveal()) });
     const saved = about.saves
-      ? `They are saved under your number, ${listener}.`
-      : "They are kept until this notebook is closed; save them as a file and hand it to whoever asked you.";
+      ? `Your answers are saved under your number, ${listener}.`
+      : "Your answers are kept until the notebook is closed: save the file and hand it to whoever asked you.";
     this.answers = element("div", { class: "ldm-nav" });
     this.answers.append(...(about.saves ? [] : [save]), ...(revealed ? [] : [on]));
     this.tables = element("div", {});
     if (about.reveals && answered) {
       this.answers.append(reveal);
       const final = "Once you know what was what, your answers are final.";
-      if (!revealed) this.tables.append(p(final, { class: "ldm-small" }));
+      if (!revealed) this.tables.append(paragraph(final, { class: "ldm-small" }));
     }
-    const done = p(`You answered ${answered} of ${of} trials. ${saved}`);
+    const done = paragraph(`You answered ${answered} of ${of} trials. ${saved}`);
     return [question("Thank you"), done, this.answers, this.tables];
   }
 

@@ -105,15 +105,15 @@ class PipelineView {
 
   box({ name, title, about, column, row, part }, bands) {
     const { size, seconds, weights } = this.model.get("facts")[name];
-    const lines = part ? [weights, seconds === null ? "" : duration(seconds)] : [size];
-    const kept = lines.filter(Boolean).map((line) => line.replaceAll(" ", "\u00a0")); // breaks between them
+    const work = [weights, seconds === null ? "" : duration(seconds)].filter(Boolean);
+    const kept = work.map((line) => line.replaceAll(" ", "\u00a0")); // breaks between them only
     const node = element("button", { type: "button", class: part ? "ldm-box ldm-work" : "ldm-box" });
     node.dataset.box = name;
     const words = name === "prompt" ? this.model.get("prompt") || "(no prompt)" : about;
     node.append(
       element("span", { class: "ldm-name" }, title),
       boxPicture(name, this.model.get("thumbs"), bands, words),
-      element("span", { class: "ldm-size" }, kept.join(", ")),
+      element("span", { class: "ldm-size" }, part ? kept.join(", ") : size),
     );
     node.style.setProperty("--column", column + 1);
     node.style.setProperty("--row", 2 * row + 1);
@@ -178,9 +178,8 @@ class PipelineView {
     boxDetail(this.own, this.facts, name, reply, duration);
     this.step.root.hidden = name !== "unet";
     this.player.root.hidden = !reply.sound;
-    if (reply.sound) this.player.load(reply.sound, { keep: name === "unet" && this.last === "unet" });
+    if (reply.sound) this.player.load(reply.sound, { keep: true }); // equally long: what plays goes on
     else this.player.pause();
-    this.last = name;
   }
 
   words(name, step) {

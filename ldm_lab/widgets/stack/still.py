@@ -60,7 +60,8 @@ def _wave(pen, wav, room: tuple[int, int, int, int]) -> None:
     for i in range(right - left):
         part = wav[i * len(wav) // (right - left) : max(1, (i + 1) * len(wav) // (right - left))]
         if len(part):
-            pen.line((left + i, middle - half * part.max() / peak, left + i, middle - half * part.min() / peak), fill=PART)
+            ends = [middle - half * value / peak for value in (part.max(), part.min())]
+            pen.line((left + i, ends[0], left + i, ends[1]), fill=PART)
 
 
 def _arrows(pen) -> None:
