@@ -192,15 +192,22 @@ export function ask(model, name, values = {}) {
 export function watchLook(root, redraw) {
   const sizes = new ResizeObserver(redraw);
   sizes.observe(root);
-  const themes = new MutationObserver(redraw); // JupyterLab changes attributes of <body> when the theme changes
+  let frame = 0;
+  const later = () => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(redraw);
+  };
+  // JupyterLab changes attributes of <body> while it hides the page; nothing can be measured or drawn before the next frame.
+  const themes = new MutationObserver(later);
   const names = ["class", "data-jp-theme-light", "data-theme", "data-vscode-theme-kind", "theme"];
   for (const node of [document.body, document.documentElement])
     themes.observe(node, { attributes: true, attributeFilter: names });
   const scheme = matchMedia("(prefers-color-scheme: dark)");
-  scheme.addEventListener("change", redraw);
+  scheme.addEventListener("change", later);
   return () => {
+    cancelAnimationFrame(frame);
     sizes.disconnect();
     themes.disconnect();
-    scheme.removeEventListener("change", redraw);
+    scheme.removeEventListener("change", later);
   };
 }
