@@ -96,8 +96,7 @@ class Board {
   }
 
   fail(error) {
-    this.model.set("status", error.message);
-    this.model.set("wrong", true);
+    write(this.model, { status: error.message, wrong: true });
   }
 
   // --- the board ----------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
 import { paintSigned } from "./signed.js";
-import { ask, button, element, onModel, range, statusLine, watchLook } from "./ui.js";
+import { ask, button, element, onModel, range, statusLine, watchLook, write } from "./ui.js";
 
 const MIX = 2; // number of the version that the faders change
 const STRIP_WIDTH = 39; // pixels, at least
@@ -235,8 +235,8 @@ class Mixer {
     try {
       const reply = await ask(model, "mix", { ...values, match, known: known.has(key) });
       if (!known.has(key)) known.set(key, reply);
-    } catch {
-      return; // Python has said why in the status line
+    } catch (error) {
+      return write(model, { status: error.message, wrong: true });
     }
     this.hear(key);
     if (known.size > MIXES_KEPT) known.delete(known.keys().next().value);
