@@ -100,7 +100,7 @@ function render({ model, el }) {
     onrun: run,
   });
   const row = element("div", { class: "ldm-row" }, ui.slider.root, ui.thumbs, ui.chart);
-  const kept = { class: "ldm-widget ldm-strip", role: "group", "aria-label": "Transfer strip" };
+  const kept = { class: "ldm-widget ldm-transfer", role: "group", "aria-label": "Transfer strip" };
   const root = element("div", { ...kept, "data-lm-suppress-shortcuts": "true" }, player.root, row, ui.words, ui.key);
   root.append(form.top, status, form.details);
   el.append(root);
@@ -160,6 +160,12 @@ function render({ model, el }) {
     ui.chart.replaceChildren(...curves(model.get("similarity"), model.get("labels").length, width, model.get("active")));
   }
 
+  ui.slider.input.addEventListener("keydown", (event) => {
+    if (event.key !== " ") return; // the arrows are the slider's own
+    player.toggle();
+    event.preventDefault();
+    event.stopPropagation();
+  });
   ui.chart.addEventListener("pointerdown", (event) => {
     const at = (event.clientX - ui.chart.getBoundingClientRect().left - CURVE_LEFT) / ui.thumbs.clientWidth;
     const count = model.get("labels").length;
