@@ -65,6 +65,7 @@ def test_consent_comes_first_and_says_what_it_is_about(open_widget):
     words = page.locator("#root").inner_text()
     assert "Two vocoders" in words and "3 trials, about 1 minute" in words and "Taking part is voluntary" in words
     assert page.get_by_role("button").all_inner_texts() == ["I agree"]
+    accessible(page)
     assert test.session is None
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
@@ -193,9 +194,16 @@ def test_a_choice_by_mouse_going_back_and_changing_it(open_widget):
     assert page.get_by_role("radio", name="X is B").is_checked()
     page.get_by_role("radio", name="X is A").check()
     page.get_by_role("button", name="Next").click()
+    page.wait_for_function("model.get('trial') === 2")
     settled(page)
     assert test.ask_trial(1)["answer"] == {"value": "A"}
     assert (test.trial, test.state["answered"]) == (2, 1)
+    hear(page)
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("button", name="Back").click()  # what was chosen is kept
+    page.wait_for_function("model.get('trial') === 1")
+    settled(page)
+    assert test.ask_trial(2)["answer"] == {"value": "A"}
 
 
 def test_stopping_early_and_going_on_in_another_page(open_widget, tmp_path):
@@ -276,28 +284,35 @@ def test_a_lost_sound_is_said_and_the_page_stays(open_widget, tmp_path):
     assert test.state["answered"] == 2
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_every_page_is_accessible(open_widget, dark):
+@pytest.mark.parametrize(("dark", "trials"), [(False, [1]), (True, [4, 5])])
+def test_every_page_is_accessible(open_widget, dark, trials):
     test = a_test("ovl", "mushra", "abx")
     page = open_widget(test, live=True, dark=dark, width=420 if dark else 760)
     name = "dark" if dark else "light"
-    accessible(page)
     screenshot(page, f"listening_consent_{name}")
     page.get_by_role("button", name="I agree").click()
     page.wait_for_selector("text=First set the volume")
     accessible(page)
     screenshot(page, f"listening_level_{name}")
-    for trial in (1, 4, 5):
+    for trial in trials:
         page.evaluate("trial => model.receive({ trial, page: 'trial' })", trial)
         page.wait_for_selector(f"text={trial} of 6")
         page.get_by_role("button", name="Next").click()
         page.wait_for_selector(".ldm-wrong >> text=Listen first")
-        if trial == 1:
+        if trial == 5:
             accessible(page)
         hear(page)
         answer_by_key(page, test.ask_trial(trial)["kind"]) if trial == 1 else page.keyboard.press("ArrowRight")
         accessible(page)
         screenshot(page, f"listening_{test.ask_trial(trial)['kind']}_{name}")
+
+
+def test_a_python_that_is_gone_is_noticed(open_widget):
+    page = open_widget(a_test("ovl"))  # nobody answers
+    page.evaluate("globalThis.setTimeout = (call) => { globalThis.late = call; return 1 }")
+    page.get_by_role("button", name="I agree").click()
+    page.evaluate("late()")
+    assert "Python does not answer" in page.locator(".ldm-wrong").inner_text()
 
 
 def test_what_python_answers_is_shown(open_widget):

@@ -54,9 +54,9 @@ export function boxDetail(own, facts, name, reply, duration) {
   const parts = reply.pieces ? piecesOf(reply.pieces) : reply.nearest ? neighbours(reply) : [];
   own.replaceChildren(...(reply.channels ? channelsOf(reply) : parts));
   const { size, shape, dtype, low, high, mean, std, seconds, weights } = reply.facts;
-  const rows = [["Size", size]];
+  const rows = size === shape?.join(" x ") ? [] : [["Size", size]];
   if (shape) {
-    rows.push(["Shape", `(${shape.join(", ")})`], ["Type", dtype]);
+    rows.push(["Shape", `(${shape.join(", ")}${shape.length === 1 ? "," : ""})`], ["Type", dtype]);
     rows.push(["Range", `${decimals(low)} to ${decimals(high)}`]);
     rows.push(["Mean", decimals(mean)], ["Standard deviation", decimals(std)]);
   }

@@ -1,12 +1,14 @@
 // ListeningTest: consent, level check, trials, thanks. The page knows sounds by their letters only.
 
-import { consentPage, levelPage, paragraph, question } from "./consent.js";
 import { Deck, deckControls } from "./deck.js";
 import { ratingPanel } from "./rating.js";
 import { revealTable } from "./reveal.js";
+import { consentPage, endPage, levelPage, paragraph, question } from "./testpages.js";
 import { ask, button, element, onModel, statusLine, write } from "./ui.js";
 
 const LEVEL_HEARD = 1; // seconds of noise that must have been played before the first trial
+const PATIENCE = 8000; // ms until the listener is told that Python does not answer
+const LATE = "Python does not answer yet. Is the notebook running, or busy with another cell?";
 const STEPS = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10 };
 
 /** Which key plays which sound: 0 is the reference, 1 2 3 ... are the others in their order. */
@@ -43,12 +45,24 @@ class Listening {
     if (this.busy) return;
     this.busy = this.inside = true;
     this.say("");
+    this.late = setTimeout(() => this.say(LATE, true), PATIENCE);
     try {
       await work();
     } catch (error) {
       this.say(error.message, true);
     }
+    clearTimeout(this.late);
+    if (this.model.get("status") === LATE) this.say("");
     this.busy = false;
+  }
+
+  /** Save the answer of the trial that is shown, if it is whole and new. */
+  async keep() {
+    const { trial, rating } = this;
+    const value = trial && rating.isOpen() ? rating.value() : null;
+    if (value === null || JSON.stringify(value) === JSON.stringify(trial.answer?.value)) return;
+    await ask(this.model, "answer", { number: trial.number, value });
+    trial.answer = { value };
   }
 
   go(number) {
@@ -127,8 +141,11 @@ class Listening {
     this.rule = paragraph("", { class: "ldm-small ldm-rule" });
     this.further = button({ label: number < of ? "Next" : "Finish", className: "ldm-main" });
     this.further.addEventListener("click", () => this.next());
-    const back = button({ label: "Back", onclick: () => this.go(number - 1) });
-    const stop = button({ label: "Stop here", onclick: () => this.stop() });
+    const back = button({ label: "Back" });
+    const stop = button({ label: "Stop here" });
+    const leave = (go) => this.doing(async () => (await this.keep(), go()));
+    back.addEventListener("click", () => leave(() => this.go(number - 1)));
+    stop.addEventListener("click", () => leave(() => write(this.model, { page: "end" })));
     back.disabled = number === 1;
     const { title, how } = this.model.get("about").kinds.find((entry) => entry.kind === kind);
     const bar = element("progress", { max: of, value: number - 1, "aria-label": "Trials done" });
@@ -152,25 +169,12 @@ class Listening {
   }
 
   end() {
-    const { answered, of, complete, listener, revealed } = this.model.get("state");
-    const about = this.model.get("about");
-    const save = button({ icon: "save", label: "Save my answers" });
+    const { nodes, save, on, reveal, answers, tables } = endPage(this.model);
     save.addEventListener("click", () => this.doing(() => this.download()));
-    const on = button({ label: complete ? "Look at my answers again" : "Go on", onclick: () => this.goOn() });
-    const reveal = button({ label: "Show what was what", onclick: () => this.doing(() => this.reveal()) });
-    const saved = about.saves
-      ? `Your answers are saved under your number, ${listener}.`
-      : "Your answers are kept until the notebook is closed: save the file and hand it to whoever asked you.";
-    this.answers = element("div", { class: "ldm-nav" });
-    this.answers.append(...(about.saves ? [] : [save]), ...(revealed ? [] : [on]));
-    this.tables = element("div", {});
-    if (about.reveals && answered) {
-      this.answers.append(reveal);
-      const final = "Once you know what was what, your answers are final.";
-      if (!revealed) this.tables.append(paragraph(final, { class: "ldm-small" }));
-    }
-    const done = paragraph(`You answered ${answered} of ${of} trials. ${saved}`);
-    return [question("Thank you"), done, this.answers, this.tables];
+    on.addEventListener("click", () => this.goOn());
+    reveal.addEventListener("click", () => this.doing(() => this.reveal()));
+    Object.assign(this, { answers, tables });
+    return nodes;
   }
 
   async download() {
@@ -195,12 +199,6 @@ class Listening {
     this.go(this.model.get("state").next || this.model.get("trial"));
   }
 
-  stop() {
-    this.inside = true;
-    this.say("");
-    write(this.model, { page: "end" });
-  }
-
   /** Enter, and the main button: on to what comes next, or words about what is missing. */
   next() {
     if (this.level) {
@@ -210,14 +208,13 @@ class Listening {
       return this.go(this.model.get("trial"));
     }
     if (!this.trial) return undefined;
-    const value = this.rating.value();
     if (!this.rating.isOpen()) return this.say(`Listen first. ${this.rule.textContent}`, true);
-    if (value === null) return this.say(this.rating.missing(), true);
-    const trial = this.trial;
+    if (this.rating.value() === null) return this.say(this.rating.missing(), true);
+    const { number, of } = this.trial;
     return this.doing(async () => {
-      const { next } = await ask(this.model, "answer", { number: trial.number, value });
-      trial.answer = { value };
-      if (trial.number < trial.of) this.go(trial.number + 1);
+      await this.keep();
+      const { next } = this.model.get("state");
+      if (number < of) this.go(number + 1);
       else if (next) this.go(next);
       else write(this.model, { page: "end" });
     });
@@ -286,6 +283,7 @@ class Listening {
 
   destroy() {
     this.gone = true;
+    clearTimeout(this.late);
     this.deck.transport.pause();
     cancelAnimationFrame(this.frame);
     this.off();

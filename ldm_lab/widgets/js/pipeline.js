@@ -52,7 +52,9 @@ class PipelineView {
     this.detail.append(this.heading, this.about, this.own, sound, this.facts);
     this.root = element("div", { class: "ldm-widget ldm-map", role: "group", "aria-label": "Pipeline map" });
     this.root.setAttribute("data-lm-suppress-shortcuts", "true"); // keeps JupyterLab's own shortcuts away
-    this.root.append(this.controls(), this.status, this.map, this.times, this.detail);
+    const keys = "Click a box to see and hear what left it. Keys: arrows and Enter.";
+    const hint = element("p", { class: "ldm-hint" }, keys);
+    this.root.append(this.controls(), this.status, hint, this.map, this.times, this.detail);
     this.map.addEventListener("keydown", (event) => this.onKey(event));
     this.fetch = newest(() => this.show());
     this.off = onModel(model, {

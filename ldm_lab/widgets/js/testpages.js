@@ -1,4 +1,4 @@
-// The pages of a listening test before its first trial: what it is about, consent, and the volume.
+// The pages of a listening test before and after its trials: consent, the volume, thanks.
 
 import { button, element, field } from "./ui.js";
 
@@ -42,4 +42,26 @@ export function levelPage(model) {
     element("div", { class: "ldm-nav" }, start),
   ];
   return { nodes, play, start };
+}
+
+/** Thanks, how much was answered, and buttons without behaviour: `save`, `on`, `reveal`. */
+export function endPage(model) {
+  const { answered, of, complete, listener, revealed } = model.get("state");
+  const about = model.get("about");
+  const save = button({ icon: "save", label: "Save my answers" });
+  const on = button({ label: complete ? "Look at my answers again" : "Go on" });
+  const reveal = button({ label: "Show what was what" });
+  const saved = about.saves
+    ? `Your answers are saved under your number, ${listener}.`
+    : "Your answers are kept until the notebook is closed: save the file and hand it to whoever asked you.";
+  const answers = element("div", { class: "ldm-nav" });
+  answers.append(...(about.saves ? [] : [save]), ...(revealed ? [] : [on]));
+  const tables = element("div", {});
+  if (about.reveals && answered) {
+    const final = "Once you know what was what, your answers are final.";
+    answers.append(reveal);
+    if (!revealed) tables.append(paragraph(final, { class: "ldm-small" }));
+  }
+  const done = paragraph(`You answered ${answered} of ${of} trials. ${saved}`);
+  return { nodes: [question("Thank you"), done, answers, tables], save, on, reveal, answers, tables };
 }
