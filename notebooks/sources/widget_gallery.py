@@ -38,6 +38,19 @@ decoded = ldm.mel_to_wav(ldm.latent_to_mel(latent))[0]
 sound = widgets.player({"recording": bell, "decoded": decoded}, title="A bell being struck")
 sound
 
+# %% [markdown] name="map-text"
+# ## PipelineMap: what left each box?
+#
+# **Mouse:** click a box to see and hear what comes out of it, with its shape and the time it took. **Keys:** arrow keys
+# move along the map, *Enter* chooses.
+#
+# **Try:** where does the time go, and where are the fewest numbers? Choose the *UNet* and move the step slider.
+# `pipeline.facts` is the table in Python, `pipeline.trace` everything that was made.
+
+# %% name="map"
+pipeline = widgets.PipelineMap(ldm, "a dog barking", seed=0, steps=10, progress=False)
+pipeline
+
 # %% [markdown] name="denoising-text"
 # ## DenoisingScrubber: watch a sound appear
 #
@@ -62,7 +75,8 @@ scrubber
 # `matrix.scores` holds the scores by (seed, steps, guidance).
 
 # %% name="matrix"
-matrix = widgets.GuidanceMatrix(ldm, "a dog barking", guidance=(1, 3, 7), steps=(5, 10), seeds=(0, 1), fill=True)
+matrix = widgets.GuidanceMatrix(ldm, "a dog barking", guidance=(1, 3, 7), steps=(5, 10), seeds=(0, 1), fill=True,
+                                progress=False)
 matrix
 
 # %% [markdown] name="brush-text"

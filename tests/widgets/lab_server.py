@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+NO_NEWS = {"fetchNews": "false", "checkForUpdates": False}
 RUN_ALL = """async () => {
     const panel = jupyterapp.shell.currentWidget;
     await panel.revealed; await panel.sessionContext.ready;
@@ -41,13 +42,16 @@ def environment(home: Path) -> dict[str, str]:
                                                        "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")}
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     return {**os.environ, **own, "HOME": str(home), "PYTHONPATH": path, "LDM_LAB_MODEL": "tiny", "OMP_NUM_THREADS": "1",
-            "JUPYTER_NO_CONFIG": "0", "JUPYTER_PREFER_ENV_PATH": "1"}
+            "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
 @contextlib.contextmanager
 def server(folder: Path, home: Path) -> Iterator[str]:
     """Address (with token) of a JupyterLab that serves `folder`; it ends with the block."""
     port, token = free_port(), secrets.token_hex(16)
+    settings = home / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text(json.dumps(NO_NEWS), encoding="utf-8")
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--ServerApp.port={port}",
                "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1", f"--IdentityProvider.token={token}",
                f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=",
@@ -85,6 +89,7 @@ class Notebook:
         page.goto(address)
         page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
         page.wait_for_function("() => globalThis.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel")
+        page.evaluate("() => jupyterapp.shell.collapseLeft()")  # room for the notebook
 
     def run_all(self) -> None:
         """Run all cells, and wait until the kernel has run the last one."""
