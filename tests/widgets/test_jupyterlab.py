@@ -131,7 +131,7 @@ def test_the_gallery_in_jupyterlab(opened):
     notebook = open_notebook(GALLERY.name)
     notebook.run_all()
     cells = code_cells(json.loads(GALLERY.read_text(encoding="utf-8")))
-    assert {gesture.name for gesture in GESTURES} == set(cells) - {list(cells)[0]}, "a gesture for every widget"
+    assert {gesture.name for gesture in GESTURES} == set(cells) - {next(iter(cells))}, "a gesture for every widget"
 
     failed = []
     for gesture in GESTURES:

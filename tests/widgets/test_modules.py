@@ -22,7 +22,7 @@ ENTRIES = [path.stem for path in FILES if "export default" in path.read_text(enc
 VIEW = "application/vnd.jupyter.widget-view+json"
 # What a webview with a strict content security policy refuses, and what would fetch something.
 FORBIDDEN = {
-    r"\beval\(": "eval", r"\bnew Function\(": "new Function", r"\bfetch\(": "fetch", r"XMLHttpRequest": "XMLHttpRequest",
+    r"\beval\(": "eval", r"\bnew Function\(": "new Function", r"(?<!\.)\bfetch\((?![^)]*\) \{)": "fetch", r"XMLHttpRequest": "XMLHttpRequest",
     r"\bimport\(": "a dynamic import", r"data:audio": "data: audio", r"new Audio\(|<audio": "an audio element",
     r"innerHTML|outerHTML|insertAdjacentHTML|document\.write": "HTML from text", r"setAttribute\(\s*[\"']on": "an inline handler",
     r"""(?<![.\w])on\w+=["']""": "an inline handler", r"setTimeout\(\s*[\"'`]": "code in a text", r"localStorage|sessionStorage|"
