@@ -118,6 +118,8 @@ def test_the_chosen_sound_is_the_one_in_the_panel(board, sounds):
         board.choose("hihg")
     with pytest.raises(OptionError, match="0 to 3"):
         board.choose(4)
+    with pytest.raises(OptionError, match="then choose"):
+        board.show(sounds["high"])
 
 
 def test_mistakes_are_refused_and_shown(tiny, board):
@@ -152,7 +154,7 @@ def test_a_list_is_named_and_files_are_read(tiny, tmp_path):
 def test_the_shipped_recordings(tiny):
     board = SimilarityBoard(tiny)
     assert len(board.labels) == len(board_sounds.CAPTIONS) == 24
-    assert board.labels == SimilarityBoard(tiny).labels
+    assert board.labels == list(board_sounds.recordings())
     assert len(board.credits.splitlines()) == 24
     assert all("Creative Commons" in line or "licence" in line or "public domain" in line for line in board.credits.splitlines())
     assert board.words == "rain falling"

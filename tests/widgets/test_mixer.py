@@ -148,6 +148,8 @@ def test_mistakes_are_refused(tiny, mixer, wav):
         with pytest.raises(OptionError, match=f"{name}: got"):
             setattr(mixer, name, value)
     assert mixer.applied == [1.0] * len(mixer.gains)
+    with pytest.raises(OptionError, match="make another one"):
+        mixer.show(wav)
     with pytest.raises(OptionError, match="solo: got channel 99"):
         LatentMixer(tiny, wav, solo=[99])
     with pytest.raises(AudioInputError, match="up to 30 s"):

@@ -1,6 +1,6 @@
 // Requests that follow a hand: one on its way at a time; of those that come meanwhile the newest goes out.
 
-/** `send(value)` is a promise that never rejects. What is given back takes a value; its `idle()`: none waits. */
+/** `send(value)` is a promise that never rejects; what is given back takes values. */
 export function newest(send) {
   let busy = false;
   let next = null;
@@ -15,6 +15,5 @@ export function newest(send) {
     }
     busy = false;
   };
-  run.idle = () => !busy;
   return run;
 }
