@@ -44,7 +44,8 @@ function channelsOf({ channels, spread }) {
     canvas.setAttribute("aria-label", `Channel ${i + 1}: mean ${mean}, standard deviation ${std}`);
     return element("figure", {}, canvas, element("figcaption", {}, `${i + 1}: \u00b1${std}`));
   });
-  return [element("div", { class: "ldm-channels" }, ...tiles)];
+  const below = "Below each channel: its number and its standard deviation.";
+  return [element("div", { class: "ldm-channels" }, ...tiles), element("p", { class: "ldm-hint" }, below)];
 }
 
 const decimals = (value) => String(Number(value.toPrecision(3)));
