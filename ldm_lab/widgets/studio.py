@@ -96,7 +96,7 @@ class Entry:
 
 
 class Studio(LabWidget):
-    """Generate, edit, compare and export: ``Studio(ldm)``.
+    """Generate, edit, compare and export: ``Studio(ldm)``. The first sound is made at once (not with first=False).
 
     The shelf keeps every sound; up to four of it are in the player (`shown`, numbers of the shelf) and the one that is heard
     is what an edit works on. Everything also works from code: `run("transfer", prompt="a bell", strength=0.4)`, `add(sound)`,
@@ -113,7 +113,7 @@ class Studio(LabWidget):
     shown = traitlets.List(traitlets.Int()).tag(sync=True)
 
     def __init__(self, ldm: AudioLDM, *, tasks: tuple[str, ...] = tuple(TASKS), examples: tuple[str, ...] = EXAMPLES,
-                 title: str = "Studio", **form) -> None:
+                 title: str = "Studio", first: bool = True, **form) -> None:
         for task in tasks:
             if task not in TASKS:
                 raise OptionError(unknown("task", task, TASKS))
@@ -130,6 +130,8 @@ class Studio(LabWidget):
                 "fields": FIELDS, "usual": usual, "examples": list(examples), "endings": list(FORMATS)}
         start = {"task": tasks[0], "prompt": examples[0] if examples else "", "seed": 0, "strength": 0.5, "after": 1.0}
         super().__init__(spec=spec, form=start | _known(form), title=title)
+        if first and tasks[0] in ("generate", "loop"):
+            self.run()
 
     # --- the work ----------------------------------------------------------------------------------------------------
 
@@ -342,8 +344,7 @@ def _known(form: dict) -> dict:
 
 
 class PromptStudio(Studio):
-    """A prompt, a seed, a button and the sound: the studio with its first page alone. The first sound is made at once."""
+    """A prompt, a seed, a button and the sound: the studio with its first page alone."""
 
     def __init__(self, ldm: AudioLDM, *, prompt: str = "a dog barking", **form) -> None:
         super().__init__(ldm, tasks=("generate",), title="Prompt studio", prompt=prompt, **form)
-        self.run()

@@ -48,7 +48,7 @@ FACTORIES = {
     "SimilarityBoard": lambda ldm: widgets.SimilarityBoard(ldm, {"tone": TONE, "noise": NOISE}, words="rain; a bell"),
     "ListeningTest": listening,
     "ListeningTest in a trial": in_trial,
-    "Studio": lambda ldm: widgets.Studio(ldm),
+    "Studio": lambda ldm: widgets.Studio(ldm, **QUICK),
 }
 FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]"
 # What Tab must reach: everything enabled that is shown, but in a group with arrow keys (tabindex -1) only one member.

@@ -18,9 +18,7 @@ RATE = 16000
 
 @pytest.fixture
 def studio(tiny):
-    made = Studio(tiny, prompt="rain", steps=2, seconds=0.64)
-    made.run()
-    return made
+    return Studio(tiny, prompt="rain", steps=2, seconds=0.64)
 
 
 def test_what_it_makes_is_what_generate_makes(studio, tiny):
@@ -51,13 +49,13 @@ def test_every_edit_works_on_the_sound_that_is_heard(studio, task, form):
 
 
 def test_loop_needs_no_sound(tiny):
-    studio = Studio(tiny, steps=2)
+    studio = Studio(tiny, steps=2, first=False)
     assert studio.run("loop", prompt="a motor", seconds=0.64).config["edit"]["name"] == "loop"
     assert studio.shown == [1]
 
 
 def test_an_edit_without_a_sound_or_a_box_says_so(tiny, studio):
-    empty = Studio(tiny)
+    empty = Studio(tiny, first=False)
     assert empty.run("transfer") is None
     assert empty.wrong is True
     assert "generate one or bring a file" in empty.status
@@ -75,7 +73,7 @@ def test_unknown_tasks_and_fields_are_refused(tiny):
         Studio(tiny, loudness=3)
     with pytest.raises(OptionError, match="none"):
         Studio(tiny, tasks=())
-    assert Studio(tiny, tasks=("generate",)).run("transfer") is None
+    assert Studio(tiny, tasks=("generate",), first=False).run("transfer") is None
 
 
 def test_up_to_four_sounds_are_compared(studio):

@@ -14,13 +14,11 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def studio(tiny):
-    made = Studio(tiny, prompt="rain", steps=2, seconds=0.64)
-    made.run()
-    return made
+    return Studio(tiny, prompt="rain", steps=2, seconds=0.64)
 
 
 def test_by_keyboard_from_prompt_to_sound(open_widget, tiny):
-    studio = Studio(tiny, steps=2, seconds=0.64)
+    studio = Studio(tiny, steps=2, seconds=0.64, first=False)
     page = open_widget(studio, live=True, height=900)
     assert page.locator(".ldm-shelf-box").is_hidden()
     page.get_by_label("Prompt").focus()
