@@ -41,7 +41,8 @@ def environment(home: Path) -> dict[str, str]:
     own = {name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
                                                        "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "IPYTHONDIR")}
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    return {**os.environ, **own, "HOME": str(home), "PYTHONPATH": path, "LDM_LAB_MODEL": "tiny", "OMP_NUM_THREADS": "1",
+    model = os.environ.get("LDM_LAB_MODEL") or "tiny"
+    return {**os.environ, **own, "HOME": str(home), "PYTHONPATH": path, "LDM_LAB_MODEL": model, "OMP_NUM_THREADS": "1",
             "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
