@@ -15,7 +15,7 @@ function panelParts(options) {
   const ui = {
     play: button({ icon: "play", title: "Play (space)", className: "ldm-play" }),
     loop: button({ icon: "loop", title: "Loop (L)", pressed: false, className: "ldm-loop" }),
-    match: button({ icon: "match", label: "Match levels", title: "Match levels (M)", pressed: false }),
+    match: button({ icon: "match", label: "Match", title: "Match levels (M)", pressed: false }),
     zoomIn: button({ icon: "zoomIn", title: "Zoom in (+)", className: "ldm-zoom-in" }),
     zoomOut: button({ icon: "zoomOut", title: "Zoom out (-)", className: "ldm-zoom-out" }),
     newBox: button({ icon: "box", title: "Box around the playhead (B)", pressed: false, className: "ldm-new-box" }),
@@ -28,6 +28,7 @@ function panelParts(options) {
     read: element("span", { class: "ldm-read" }),
     transcript: element("p", { class: "ldm-transcript", "aria-live": "polite" }),
   };
+  ui.match.setAttribute("aria-label", "Match levels");
   ui.right = element("span", { class: "ldm-right" }, ui.zoomIn, ui.zoomOut, ui.time);
   if (options.boxes) ui.right.prepend(ui.newBox);
   ui.solo.hidden = options.hearBox;
@@ -36,7 +37,7 @@ function panelParts(options) {
 
 /** Number fields of the box: from, to (s), low, high (Hz). `onchange` gets four numbers. */
 function boxFields(onchange) {
-  const names = ["Box from (s)", "to (s)", "low (Hz)", "high (Hz)"];
+  const names = ["From (s)", "to (s)", "low (Hz)", "high (Hz)"];
   const fields = names.map((label, i) =>
     field({ label, type: "number", min: 0, step: i < 2 ? 0.01 : 10, onchange: () => change() }),
   );
