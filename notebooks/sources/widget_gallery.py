@@ -11,7 +11,10 @@
 #
 # Every widget of LDM Lab once, each with a small example. Run all cells (about a minute), then play. All of them work by
 # mouse and by keyboard: *Tab* goes from control to control, and what has the focus has a blue frame. Everything a widget
-# shows can also be read in Python; the last line below each widget says how.
+# shows can also be read in Python; the end of each text says how.
+#
+# A saved notebook keeps a picture and words of each widget. `python -m ldm_lab.course.share widget_gallery.ipynb` makes it
+# ready to hand on; run the cells to have the widgets back.
 
 # %% name="setup"
 from ldm_lab import course, widgets
