@@ -95,7 +95,7 @@ def wait_for_ink(cell, *, bright: bool) -> None:
         let best = 0;
         for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200) best = Math.max(best, data[i]);
         return data.some((value, i) => i % 4 === 3 && value > 200) && (bright ? best > 200 : best < 120) }""",
-                                arg=[cell.locator(".ldm-stage canvas").first.element_handle(), bright], timeout=10_000)
+                                arg=[cell.locator(".ldm-stage canvas").first.element_handle(), bright], timeout=30_000)
 
 
 def pictures(notebook: Notebook, cells: dict[str, int], look: str) -> None:
