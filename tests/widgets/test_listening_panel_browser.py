@@ -34,6 +34,15 @@ def begin(page) -> None:
     page.wait_for_selector(".ldm-deck")
 
 
+def at_trials(open_widget, test: ListeningTest):
+    """A page at the first trial: Python agreed and skipped the level check."""
+    test.agree()
+    test.page = "trial"
+    page = open_widget(test, live=True)
+    page.wait_for_selector(".ldm-deck")
+    return page
+
+
 def hear(page) -> None:
     """Play every sound of a trial until the answer opens."""
     for i in range(page.locator(".ldm-sound").count()):
@@ -86,8 +95,7 @@ def test_consent_comes_first_and_says_what_it_is_about(open_widget):
 
 def test_no_answer_before_the_sound_was_heard(open_widget):
     test = a_test("ovl")
-    page = open_widget(test, live=True)
-    begin(page)
+    page = at_trials(open_widget, test)
     page.wait_for_selector("fieldset:disabled")
     assert "played to its end" in page.locator(".ldm-rule").inner_text()
     assert page.locator("canvas").count() == 0  # a spectrogram would be a clue
@@ -135,8 +143,7 @@ def test_a_whole_test_by_keyboard(open_widget, tmp_path):
 
 def test_switching_keeps_step_and_a_part_loops(open_widget):
     test = a_test("mushra", seconds=1.0)
-    page = open_widget(test, live=True)
-    begin(page)
+    page = at_trials(open_widget, test)
     assert page.locator(".ldm-sound").count() == 6  # reference; three systems among which it hides; two anchors
     page.get_by_role("button", name="Play Reference").click()
     page.wait_for_function("Number(document.querySelector('.ldm-strip').getAttribute('aria-valuenow')) > 0.3")
@@ -165,8 +172,7 @@ def test_switching_keeps_step_and_a_part_loops(open_widget):
 
 def test_sounds_in_the_page_are_those_of_the_playlist(open_widget):
     test = a_test("abx")
-    page = open_widget(test, live=True)
-    begin(page)
+    page = at_trials(open_widget, test)
     given = {one["label"]: np.frombuffer(one["pcm"], "<i2") / 32768 for one in test.ask_trial(1)["sounds"]}
     for i, label in enumerate(("A", "B", "X")):
         raw = from_page(page, """async (i) => {
@@ -179,8 +185,7 @@ def test_sounds_in_the_page_are_those_of_the_playlist(open_widget):
 
 def test_a_choice_by_mouse_going_back_and_changing_it(open_widget):
     test = a_test("abx", items=2)
-    page = open_widget(test, live=True)
-    begin(page)
+    page = at_trials(open_widget, test)
     assert page.get_by_role("button", name="Back").is_disabled()
     hear(page)
     page.get_by_text("X is B").click()
@@ -208,8 +213,7 @@ def test_a_choice_by_mouse_going_back_and_changing_it(open_widget):
 
 def test_stopping_early_and_going_on_in_another_page(open_widget, tmp_path):
     test = a_test("preference", items=3, folder=tmp_path / "mine")
-    page = open_widget(test, live=True)
-    begin(page)
+    page = at_trials(open_widget, test)
     hear(page)
     page.get_by_text("No preference").click()
     page.get_by_role("button", name="Next").click()
@@ -237,8 +241,7 @@ def test_stopping_early_and_going_on_in_another_page(open_widget, tmp_path):
 
 def test_nothing_in_the_page_unblinds(open_widget):
     test = a_test("mushra", "abx")
-    page = open_widget(test, live=True)
-    begin(page)
+    page = at_trials(open_widget, test)
     told = page.content() + page.evaluate("""JSON.stringify([model.state, model.sent, model.written])""")
     names = [*test.playlist.values["sounds"], *test.playlist.trials, "vocoder-x", "griffin-lim", "anchor-low", "item-0"]
     assert [name for name in names if name in told] == []
@@ -247,8 +250,7 @@ def test_nothing_in_the_page_unblinds(open_widget):
 
 def test_the_end_tells_what_was_what_and_hands_the_answers_over(open_widget):
     test = a_test("ovl")
-    page = open_widget(test, live=True)
-    begin(page)
+    page = at_trials(open_widget, test)
     for _ in range(3):
         hear(page)
         answer_by_key(page, "ovl")
@@ -271,8 +273,7 @@ def test_the_end_tells_what_was_what_and_hands_the_answers_over(open_widget):
 
 def test_a_lost_sound_is_said_and_the_page_stays(open_widget, tmp_path):
     test = a_test("ovl", folder=tmp_path / "mine")
-    page = open_widget(test, live=True)
-    begin(page)
+    page = at_trials(open_widget, test)
     for path in (tmp_path / "mine" / "test" / "sounds").iterdir():
         path.unlink()
     hear(page)
@@ -331,8 +332,8 @@ def test_what_python_answers_is_shown(open_widget):
 
 
 def test_cleanup_leaves_nothing_behind(open_widget):
-    page = open_widget(a_test("ovl", seconds=1.0), live=True)
-    begin(page)
+    page = at_trials(open_widget, a_test("ovl", seconds=1.0))
+    page.locator(".ldm-question").focus()
     page.keyboard.press("1")
     page.wait_for_selector(".ldm-sound[aria-pressed=true]")
     page.evaluate("""() => { globalThis.asked = 0; const raf = requestAnimationFrame;

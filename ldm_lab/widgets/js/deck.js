@@ -4,7 +4,7 @@
 import { decode, Transport } from "./sound.js";
 import { button, element, field, icon } from "./ui.js";
 
-const HEARD = 0.98; // of a sound's length must have been played: its end is known to a few milliseconds
+const SLACK = 0.03; // seconds of a sound that need not be heard: its clock goes in steps of 128 samples
 const SHORTEST_PART = 0.1; // seconds
 const DRAG = 5; // CSS pixels until a press becomes a drag
 
@@ -25,14 +25,17 @@ export class Deck {
 
   /** Add what was played since the last call to the sound that is heard, by the clock of the sound itself. */
   count() {
-    const { active, context, nodes } = this.transport;
-    if (this.since !== null) this.heard[active] += context.currentTime - this.since;
-    this.since = nodes.length ? context.currentTime : null;
+    const { active, context, nodes, startedAt } = this.transport;
+    const now = context?.currentTime;
+    const begun = nodes.length ? startedAt : null; // a start is noticed a little late
+    if (this.since !== null) this.heard[active] += now - this.since;
+    this.since = this.since !== null && nodes.length ? now : begun;
   }
 
   /** 0 to 1: how much of a sound's length was played, in one go or in parts. */
   share(i) {
-    return Math.min(1, this.heard[i] / Math.max(1e-3, HEARD * this.transport.duration));
+    const { duration } = this.transport;
+    return Math.min(1, this.heard[i] / Math.max(duration - SLACK, duration / 2, 1e-3));
   }
 
   missing() {
