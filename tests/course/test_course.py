@@ -10,8 +10,8 @@ from ldm_lab.course import check, hear_it
 from ldm_lab.errors import OptionError
 from ldm_lab.rng import Rng
 from ldm_lab.system import AudioLDM
-from ldm_lab.widgets.stack import pictures
 from ldm_lab.widgets import signed
+from ldm_lab.widgets.stack import pictures
 
 SVG = "{http://www.w3.org/2000/svg}"
 
