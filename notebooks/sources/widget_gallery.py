@@ -9,9 +9,9 @@
 # %% [markdown] name="title"
 # # Widget gallery
 #
-# Every widget of LDM Lab once, each with a small example. Run all cells (about a minute), then play. All of them work by
-# mouse and by keyboard: *Tab* goes from control to control, and what has the focus has a blue frame. Everything a widget
-# shows can also be read in Python; the end of each text says how.
+# Every widget of LDM Lab once, each with a small example. Run all cells (half a minute on a laptop), then play. All of
+# them work by mouse and by keyboard: *Tab* goes from control to control, and what has the focus has a blue frame.
+# Everything a widget shows can also be read in Python; the end of each text says how.
 #
 # A saved notebook keeps a picture and words of each widget. `python -m ldm_lab.course.share widget_gallery.ipynb` makes it
 # ready to hand on; run the cells to have the widgets back.
