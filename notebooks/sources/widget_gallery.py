@@ -151,3 +151,16 @@ board
 test = widgets.listening_test({"reference": [bell], "decoded": [decoded]}, kinds=["abx"], repeats=4,
                               title="Can you hear the autoencoder?")
 test
+
+# %% [markdown] name="studio-text"
+# ## Studio: all in one page
+#
+# Generate, transfer, inpaint, super-resolve, vary, extend and loop; a shelf that keeps every sound, comparison of up to
+# four, files in and out. **Keys:** *Enter* in the prompt makes a sound; *Tab* and arrows for the rest.
+#
+# **Try:** make a bell, then *Transfer* it towards *a dog barking* at strength 0.5 and compare the two. `studio.result` is
+# what made the sound you hear. `notebooks/studio.ipynb` is this page alone.
+
+# %% name="studio"
+studio = widgets.Studio(ldm, prompt="a bell being struck", steps=10)
+studio

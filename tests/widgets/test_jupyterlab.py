@@ -78,6 +78,8 @@ GESTURES = [
     Gesture("strip", keys(".ldm-range input", "End"), "[strip.index, strip.strength]", [4, 0.9]),
     Gesture("mixer", keys(".ldm-strips input", "m"), "[mixer.muted, mixer.applied[0]]", [[0], 0.0]),
     Gesture("board", typed("Words", "thunder"), "board.queries", ["thunder"]),
+    Gesture("studio", typed("Prompt", "rain", "Enter"), "[studio.result.prompts[0], studio.heard, len(studio.shelf)]",
+            ["rain", 2, 2]),
     Gesture("test", click("button", "agree"), "[test.page, test.state['answered']]", ["level", 0]),
 ]
 
