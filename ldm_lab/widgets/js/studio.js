@@ -14,7 +14,7 @@ function choice({ label, options, usual, onchange }) {
 
 /** One field of the form; `get`s give null for what is empty. */
 function studioField(name, { label, type, more, options, ...limits }, usual, onchange) {
-  const placeholder = usual === undefined ? undefined : `usual: ${usual}`;
+  const placeholder = usual === undefined ? undefined : String(usual); // what an empty field means
   const number = (text) => (text === "" ? null : Number(text));
   if (type === "range") {
     const made = range({ label, ...limits, value: 0.5, format: (v) => v.toFixed(2), onchange });
