@@ -273,8 +273,8 @@ def test_box_sounds_the_same_in_page_and_python(open_widget, receive, two_tones,
 def test_the_box_plays_from_its_start_to_its_end(open_widget, two_tones):
     page = open_widget(player(two_tones, box=[1.0, 1.3, 0.0, 8000.0]))
     page.locator(".ldm-play").click()
-    page.wait_for_function("document.querySelector('.ldm-play').getAttribute('aria-label') === 'Pause'")
-    page.wait_for_function("document.querySelector('.ldm-play').getAttribute('aria-label') === 'Play'")
+    page.wait_for_function("String(model.written.filter(([n]) => n === 'playing').map(([, v]) => v)).endsWith('true,false')"
+                           " && model.get('position') > 1")
     assert position(page) == pytest.approx(1.3, abs=0.01)
     page.locator(".ldm-slider").focus()
     page.keyboard.press("l")
@@ -434,3 +434,15 @@ def test_the_player_is_accessible(open_widget, chirp):
         page = open_widget(player({"a": chirp, "b": chirp}, title="chirp", box=[0.5, 1.0, 0.0, 8000.0]), dark=dark)
         accessible(page)
         screenshot(page, f"player-{'dark' if dark else 'light'}")
+
+
+def test_a_start_while_the_box_is_filtered_is_not_lost(open_widget, two_tones):
+    page = open_widget(player(two_tones, loop=True))
+    assert page.evaluate("""async () => { const transport = new widget.Transport();
+        transport.load([widget.decode(model.get('sound').versions[0].pcm)], 16000);
+        const filtered = transport.setBox([0.5, 1.5, 1000, 2000]);
+        transport.play();
+        await filtered;
+        const heard = [transport.playing, ...transport.span];
+        transport.pause();
+        return heard }""") == [True, 0.5, 1.5]

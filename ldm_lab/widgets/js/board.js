@@ -3,7 +3,7 @@
 import { boardRow, ranked, sharesOf } from "./boardrow.js";
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
-import { ask, button, element, field, onModel, radios, range, statusLine, write } from "./ui.js";
+import { ask, button, element, field, onModel, radios, range, showView, statusLine, takeDown, write } from "./ui.js";
 
 const BOARD_PAUSE = 250; // ms without a key before the words are asked for
 const COLDEST = 0.005;
@@ -249,17 +249,8 @@ class Board {
   destroy() {
     clearTimeout(this.timer);
     this.wanted = null;
-    this.off();
-    this.status.destroy();
-    this.player.destroy();
-    this.root.remove();
+    takeDown(this);
   }
 }
 
-function render({ model, el }) {
-  const board = new Board(model);
-  el.append(board.root);
-  return () => board.destroy();
-}
-
-export default { render };
+export default showView((model) => new Board(model));

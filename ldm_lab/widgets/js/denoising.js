@@ -7,7 +7,7 @@
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
 import { paint } from "./picture.js";
-import { ask, button, element, field, onModel, radios, range, statusLine, write } from "./ui.js";
+import { ask, button, element, field, onModel, radios, range, showView, statusLine, takeDown, write } from "./ui.js";
 
 const FILM_MS = 400; // a step, when the steps run by themselves
 const DENOISING_TERMS =
@@ -290,16 +290,8 @@ class Denoising {
   destroy() {
     this.gone = true;
     this.stop();
-    this.off();
-    this.status.destroy();
-    this.player.destroy();
-    this.root.remove();
+    takeDown(this);
   }
 }
 
-function render({ model, el }) {
-  const widget = new Denoising(model, el);
-  return () => widget.destroy();
-}
-
-export default { render };
+export default showView((model, el) => new Denoising(model, el));

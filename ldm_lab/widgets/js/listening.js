@@ -4,7 +4,7 @@ import { Deck, deckControls } from "./deck.js";
 import { ratingPanel } from "./rating.js";
 import { revealTable } from "./reveal.js";
 import { consentPage, endPage, levelPage, paragraph, question } from "./testpages.js";
-import { ask, button, element, onModel, statusLine, write } from "./ui.js";
+import { ask, button, element, onModel, showView, statusLine, takeDown, write } from "./ui.js";
 
 const LEVEL_HEARD = 1; // seconds of noise that must have been played before the first trial
 const PATIENCE = 8000; // ms until the listener is told that Python does not answer
@@ -282,20 +282,11 @@ class Listening {
   }
 
   destroy() {
-    this.gone = true;
     clearTimeout(this.late);
     this.deck.transport.pause();
     cancelAnimationFrame(this.frame);
-    this.off();
-    this.status.destroy();
-    this.root.remove();
+    takeDown(this);
   }
 }
 
-function render({ model, el }) {
-  const test = new Listening(model);
-  el.append(test.root);
-  return () => test.destroy();
-}
-
-export default { render };
+export default showView((model) => new Listening(model));

@@ -6,7 +6,7 @@
 import { scoreRamp, scoreSpan } from "./isolines.js";
 import { MatrixGrid } from "./matrixgrid.js";
 import { panel } from "./panel.js";
-import { ask, button, element, field, onModel, statusLine, watchLook, write } from "./ui.js";
+import { ask, button, element, field, onModel, showView, statusLine, takeDown, watchLook, write } from "./ui.js";
 
 const MOST_PINS = 4;
 const sameCell = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -254,17 +254,8 @@ class Matrix {
   }
 
   destroy() {
-    this.gone = true;
-    this.off();
-    this.status.destroy();
-    this.player.destroy();
-    this.root.remove();
+    takeDown(this);
   }
 }
 
-function render({ model, el }) {
-  const widget = new Matrix(model, el);
-  return () => widget.destroy();
-}
-
-export default { render };
+export default showView((model, el) => new Matrix(model, el));

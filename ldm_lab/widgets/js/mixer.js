@@ -3,7 +3,7 @@
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
 import { paintSigned } from "./signed.js";
-import { ask, button, element, onModel, range, statusLine, watchLook, write } from "./ui.js";
+import { ask, button, element, onModel, range, showView, statusLine, takeDown, watchLook, write } from "./ui.js";
 
 const MIX = 2; // number of the version that the faders change
 const STRIP_WIDTH = 39; // pixels, at least
@@ -273,18 +273,8 @@ class Mixer {
   }
 
   destroy() {
-    this.gone = true;
-    this.off();
-    this.status.destroy();
-    this.player.destroy();
-    this.root.remove();
+    takeDown(this);
   }
 }
 
-function render({ model, el }) {
-  const mixer = new Mixer(model);
-  el.append(mixer.root);
-  return () => mixer.destroy();
-}
-
-export default { render };
+export default showView((model) => new Mixer(model));

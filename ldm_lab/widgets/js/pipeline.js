@@ -4,7 +4,7 @@ import { boxDetail, paintCells } from "./boxdetail.js";
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
 import { paint } from "./picture.js";
-import { ask, button, element, field, onModel, range, statusLine, write } from "./ui.js";
+import { ask, button, element, field, onModel, range, showView, statusLine, takeDown, write } from "./ui.js";
 
 const duration = (seconds) => (seconds < 1 ? `${(1000 * seconds).toFixed(0)} ms` : `${seconds.toFixed(1)} s`);
 
@@ -212,18 +212,8 @@ class PipelineView {
   }
 
   destroy() {
-    this.gone = true;
-    this.off();
-    this.status.destroy();
-    this.player.destroy();
-    this.root.remove();
+    takeDown(this);
   }
 }
 
-function render({ model, el }) {
-  const view = new PipelineView(model);
-  el.append(view.root);
-  return () => view.destroy();
-}
-
-export default { render };
+export default showView((model) => new PipelineView(model));

@@ -1,11 +1,6 @@
 // SpectrogramPlayer: one panel.
 
 import { panel } from "./panel.js";
+import { showView } from "./ui.js";
 
-function render({ model, el }) {
-  const player = panel(model);
-  el.append(player.root);
-  return () => player.destroy();
-}
-
-export default { render };
+export default showView((model) => panel(model));

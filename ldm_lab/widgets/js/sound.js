@@ -126,7 +126,7 @@ export class Transport {
   }
 
   place(latency) {
-    if (!this.playing) return Math.min(this.offset, this.duration);
+    if (!this.playing || !this.nodes.length) return Math.min(this.offset, this.duration); // not begun: no clock yet
     const elapsed = Math.max(0, this.context.currentTime - latency - this.startedAt);
     const [start, end] = this.span;
     const at = this.offset + elapsed;
@@ -235,6 +235,8 @@ export class Transport {
     const versions = this.versions;
     const clips = box ? await Promise.all(versions.map((samples) => boxed(samples, this.rate, box))) : versions;
     if (this.box !== box || this.versions !== versions) return; // a newer box or sound
+    play ||= this.playing; // started while the filter worked
+    this.pause();
     Object.assign(this, { clips, origin: box ? box[0] : 0 });
     if (box && (this.offset < box[0] || this.offset > box[1])) this.offset = box[0];
     if (play) await this.play();

@@ -1,7 +1,7 @@
 // Studio: tasks and fields come from Python (trait `spec`); the shelf keeps every sound, the panel compares up to four.
 
 import { panel } from "./panel.js";
-import { ask, button, element, field, onModel, radios, range, statusLine, write } from "./ui.js";
+import { ask, button, element, field, onModel, radios, range, showView, statusLine, takeDown, write } from "./ui.js";
 
 const MAX_SHOWN = 4;
 
@@ -44,7 +44,8 @@ class StudioView {
   constructor(model) {
     const spec = model.get("spec");
     Object.assign(this, { model, spec, busy: false });
-    this.player = panel(model, { hint: "Drag a box to hear only that part, or to inpaint it." });
+    const hint = "Drag a box over what is to be inpainted or heard alone.";
+    this.player = panel(model, { playBox: false, hearBox: false, hint });
     this.status = statusLine(model);
     this.tasks = radios({
       label: "Task",
@@ -209,17 +210,8 @@ class StudioView {
   }
 
   destroy() {
-    this.off();
-    this.status.destroy();
-    this.player.destroy();
-    this.root.remove();
+    takeDown(this);
   }
 }
 
-function render({ model, el }) {
-  const view = new StudioView(model);
-  el.append(view.root);
-  return () => view.destroy();
-}
-
-export default { render };
+export default showView((model) => new StudioView(model));

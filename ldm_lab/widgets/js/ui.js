@@ -211,3 +211,21 @@ export function watchLook(root, redraw) {
     scheme.removeEventListener("change", later);
   };
 }
+
+/** The module of a widget that is one view: `root` goes into the cell, `destroy` is called when the cell goes. */
+export const showView = (makeView) => ({
+  render({ model, el }) {
+    const view = makeView(model, el);
+    el.append(view.root);
+    return () => view.destroy();
+  },
+});
+
+/** The end of a view with a status line and, perhaps, a panel; answers that still come find it `gone`. */
+export function takeDown(view) {
+  view.gone = true;
+  view.off();
+  view.status.destroy();
+  view.player?.destroy();
+  view.root.remove();
+}
