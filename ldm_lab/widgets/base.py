@@ -7,7 +7,8 @@ runs (a file on a web page, nbconvert) the notebook still holds a picture and wo
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 
 import anywidget
 import numpy as np
@@ -122,6 +123,15 @@ class LabWidget(anywidget.AnyWidget):
             self.status, self.wrong = str(error), True
         finally:
             self.progress = -1.0
+
+    def advance(self, total: float) -> Callable[[object], None]:
+        """A callback for `generate` and the edits that moves `progress` to 1 within `total` steps."""
+        done = itertools.count(1)
+
+        def step(_) -> None:
+            self.progress = min(1.0, next(done) / max(1.0, total))
+
+        return step
 
     def _asked(self, _, content: object, buffers: list) -> None:
         """Answer a request {ask: name, id, with: {..}} of the page by what the method ``ask_<name>`` gives back."""

@@ -101,7 +101,7 @@ class InpaintBrush(EditWidget):
             prompt, options, start = self.prompt.strip() or None, dict(self.options), time.perf_counter()
             job = check_options(self.ldm, self.wav, prompt, self.seed, options, besides=ONLY_HERE)
             steps = job.options.steps * whole("jumps", options.get("jumps", 1), 1, 100) * rounds(job)
-            result = inpaint(self.ldm, self.wav, prompt, **hole, seed=self.seed, callback=self._advance(steps), progress=False,
+            result = inpaint(self.ldm, self.wav, prompt, **hole, seed=self.seed, callback=self.advance(steps), progress=False,
                              **options)
             asked = {"prompt": self.prompt, "box": list(self.box), "seed": self.seed, "options": options}
             after = result.audio[0]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import traitlets
@@ -17,7 +15,6 @@ from ldm_lab.result import Result
 from ldm_lab.widgets.base import LabWidget
 
 if TYPE_CHECKING:
-    from ldm_lab.diffusion.samplers import Step
     from ldm_lab.system import AudioLDM
 
 OWN = ("callback", "progress", "prompt", "seed")  # what an editing widget says itself
@@ -47,15 +44,6 @@ class EditWidget(LabWidget):
         for name, value in {"prompt": prompt, "seed": seed, "options": options, **other}.items():
             if value is not None:
                 setattr(self, name, value)
-
-    def _advance(self, total: float) -> Callable[[Step], None]:
-        """A callback for `generate` that moves `progress` to 1 within `total` steps."""
-        done = itertools.count(1)
-
-        def advance(step: Step) -> None:
-            self.progress = min(1.0, next(done) / max(1.0, total))
-
-        return advance
 
 
 def check_options(ldm: AudioLDM, wav: Tensor, prompt, seed, options: dict, *, besides: tuple[str, ...] = ()) -> Job:

@@ -111,7 +111,7 @@ class TransferStrip(EditWidget):
         job = check_options(self.ldm, self._wav, prompt, seed, options)
         steps = round(sum(shares) * job.options.steps * rounds(job))
         with tqdm(total=steps, disable=shown, desc=f"{len(shares)} strengths", unit="step", leave=False) as bar:
-            callback = self._advance(steps) if shown else lambda step: bar.update()
+            callback = self.advance(steps) if shown else lambda step: bar.update()
             return transfer(self.ldm, self._wav, prompt, seed=seed, strengths=shares, callback=callback, progress=False, **options)
 
     # --- the row -----------------------------------------------------------------------------------------------------

@@ -32,7 +32,6 @@ from ldm_lab.widgets.sounds import MAX_VERSIONS
 from ldm_lab.widgets.transcript import describe
 
 if TYPE_CHECKING:
-    from ldm_lab.diffusion.samplers import Step
     from ldm_lab.system import AudioLDM
 
 MOST_BYTES = 64 * 2**20  # of an uploaded file
@@ -163,7 +162,9 @@ class Studio(LabWidget):
         options = {name: value for name, value in given.items() if value not in (None, "") and name != "prompt"}
         prompt = str(given["prompt"] or "")
         steps = whole("steps", options.get("steps", self.ldm.config.default_steps), 1, self.ldm.config.diffusion.steps)
-        options |= {"callback": self._advance(steps, options.get("candidates", 1)), "progress": False}
+        rounds = -(-int(options.get("candidates", 1)) // default_batch(self.ldm, self.ldm.config.window_seconds))
+        share = options.get("strength", 1.0)  # of the steps that a transfer takes
+        options |= {"callback": self.advance(steps * rounds * share), "progress": False}
         if not TASKS[task].sound:
             return (generate if task == "generate" else editing.loop)(self.ldm, prompt, **options)
         if self.heard is None:
@@ -175,17 +176,6 @@ class Studio(LabWidget):
             return editing.vary(self.ldm, wav, **options)
         own = None if task in ("inpaint", "super_resolve", "extend") and not prompt.strip() else prompt
         return getattr(editing, task)(self.ldm, wav, own, **options)
-
-    def _advance(self, steps: int, candidates: int):
-        rounds = -(-candidates // default_batch(self.ldm, self.ldm.config.window_seconds)) if candidates else 1
-        done = 0
-
-        def advance(step: Step) -> None:
-            nonlocal done
-            done += 1
-            self.progress = min(1.0, done / max(1, min(steps, step.total) * rounds))
-
-        return advance
 
     # --- the shelf ---------------------------------------------------------------------------------------------------
 
