@@ -21,7 +21,7 @@ from ldm_lab.diffusion.samplers import SAMPLERS
 from ldm_lab.errors import AudioInputError, OptionError, unknown
 from ldm_lab.files import write_bytes
 from ldm_lab.generate import default_batch, generate
-from ldm_lab.options import whole
+from ldm_lab.options import MAX_CANDIDATES, real, whole
 from ldm_lab.result import Result
 from ldm_lab.widgets import picture
 from ldm_lab.widgets.base import LabWidget
@@ -162,8 +162,9 @@ class Studio(LabWidget):
         options = {name: value for name, value in given.items() if value not in (None, "") and name != "prompt"}
         prompt = str(given["prompt"] or "")
         steps = whole("steps", options.get("steps", self.ldm.config.default_steps), 1, self.ldm.config.diffusion.steps)
-        rounds = -(-int(options.get("candidates", 1)) // default_batch(self.ldm, self.ldm.config.window_seconds))
-        share = options.get("strength", 1.0)  # of the steps that a transfer takes
+        kept = whole("candidates", options.get("candidates", 1), 1, MAX_CANDIDATES)
+        rounds = -(-kept // default_batch(self.ldm, self.ldm.config.window_seconds))
+        share = real("strength", options.get("strength", 1.0), 0.0, 1.0)  # of the steps that a transfer takes
         options |= {"callback": self.advance(steps * rounds * share), "progress": False}
         if not TASKS[task].sound:
             return (generate if task == "generate" else editing.loop)(self.ldm, prompt, **options)

@@ -63,6 +63,11 @@ def test_an_edit_without_a_sound_or_a_box_says_so(tiny, studio):
     assert "no box yet" in studio.status
     assert studio.run("generate", steps=0) is None
     assert "steps: got 0" in studio.status
+    studio.form = {**studio.form, "steps": 2}
+    for field in ("candidates", "strength"):
+        assert studio.run("vary", **{field: "x"}) is None
+        assert f"{field}: got 'x'" in studio.status
+        studio.form = {**studio.form, field: None}
     assert len(studio.shelf) == 1
 
 
