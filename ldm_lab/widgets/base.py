@@ -64,9 +64,14 @@ class LabWidget(anywidget.AnyWidget):
         named = {} if title is None else {"title": title}
         with self.hold_sync():
             self._pack = made
-            for name, value in {"sound": made.state, **named, **fresh}.items():
-                setattr(self, name, value)
+            self.put(sound=made.state, **named, **fresh)
             self.active = self.active  # a version that is no longer there
+
+    def put(self, **traits) -> None:
+        """Set several traits in one message to the page."""
+        with self.hold_sync():
+            for name, value in traits.items():
+                setattr(self, name, value)
 
     @traitlets.validate("active")
     def _within(self, proposal) -> int:

@@ -116,9 +116,7 @@ class DenoisingScrubber(LabWidget):
             self._check(prompt, seed, self.samplers)
             state = self._adopt(self._walk(prompt, seed, self.samplers), prompt, seed)
             state |= {"position": 0.0, "box": [], "step": 1, "sound": self.moment(1)}
-            with self.hold_sync():
-                for name, value in state.items():
-                    setattr(self, name, value)
+            self.put(**state)
             self.status = f"made in {sum(trace.seconds['total'] for trace in self.traces.values()):.1f} s"
 
     # --- what is heard and seen --------------------------------------------------------------------------------------

@@ -176,10 +176,7 @@ class GuidanceMatrix(LabWidget):
         """An empty matrix for another prompt; a mistake becomes the status line, and the old matrix stays."""
         with self.working("starting again ..."):
             state = self._begin(prompt, self.guidance, self.steps, self.seeds)
-            with self.hold_sync():
-                self.sound, self.position, self.box = {}, 0.0, []
-                for name, value in state.items():
-                    setattr(self, name, value)
+            self.put(sound={}, position=0.0, box=[], **state)
             self.status = ""
 
     # --- what is heard -----------------------------------------------------------------------------------------------

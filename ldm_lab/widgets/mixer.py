@@ -83,21 +83,21 @@ class LatentMixer(LabWidget):
     def strongest(self, count: int) -> None:
         """Mute all channels but the `count` ones with the most energy."""
         count = whole("count", count, 1, len(self.gains))
-        self._set(muted=self._order()[count:], solo=[])
+        self.put(muted=self._order()[count:], solo=[])
 
     def reset(self) -> None:
         """All gains 1, nothing muted, nothing solo: the mix is the decoded sound."""
-        self._set(gains=[1.0] * len(self.gains), muted=[], solo=[])
+        self.put(gains=[1.0] * len(self.gains), muted=[], solo=[])
 
     def all_off(self) -> None:
         """Mute every channel: what is heard then is what the decoder makes of an empty latent."""
-        self._set(muted=list(range(len(self.gains))), solo=[])
+        self.put(muted=list(range(len(self.gains))), solo=[])
 
     def solo_next(self, step: int = 1) -> None:
         """Solo the next channel alone (`step` -1: the one before); after the last one none."""
         place = self.solo[0] if len(self.solo) == 1 else len(self.gains) if step < 0 else -1
         after = place + step
-        self._set(solo=[after] if 0 <= after < len(self.gains) else [])
+        self.put(solo=[after] if 0 <= after < len(self.gains) else [])
 
     def measure(self) -> list[float]:
         """For each channel, the change in dB of the log-mel that muting it alone makes; kept in `losses`."""
@@ -111,7 +111,7 @@ class LatentMixer(LabWidget):
         known: the page has that mix already; nothing is decoded and {} comes back.
         """
         asked = {"gains": gains, "muted": muted, "solo": solo, "match": match}
-        self._set(**{name: value for name, value in asked.items() if value is not None})
+        self.put(**{name: value for name, value in asked.items() if value is not None})
         if known and self.applied in self._mixing:
             self.status, self.wrong = self._words(), False
         if known:
@@ -215,11 +215,6 @@ class LatentMixer(LabWidget):
     def _checked(self, name: str, values) -> list:
         count = len(self._mixing.z)
         return mixing.check_gains(values, count) if name == "gains" else mixing.check_channels(name, values, count)
-
-    def _set(self, **values) -> None:
-        with self.hold_sync():
-            for name, value in values.items():
-                setattr(self, name, value)
 
     def _order(self) -> list[int]:
         """Channels, the one with the most energy first."""

@@ -82,10 +82,8 @@ class PipelineMap(LabWidget):
             trace = follow(self.ldm, prompt, callback=advance, **options)
             self._options = options
             state = self._adopt(trace, text=isinstance(prompt, str))
-            with self.hold_sync():
-                self._pack = self._moments["sound", 0]
-                for name, value in {**state, "position": 0.0, "box": [], "sound": self._pack.state}.items():
-                    setattr(self, name, value)
+            self._pack = self._moments["sound", 0]
+            self.put(**state, position=0.0, box=[], sound=self._pack.state)
             self.status = f"made in {trace.seconds['total']:.1f} s"
 
     def _adopt(self, trace: Trace, *, text: bool) -> dict:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ldm_lab.audio.loudness import loudness
 from ldm_lab.config import MelConfig
 from ldm_lab.errors import AudioInputError, OptionError
-from ldm_lab.evaluation.listening.stimuli import loudness
 from ldm_lab.widgets import picture
 from ldm_lab.widgets.transcript import describe
 

@@ -92,8 +92,7 @@ class TransferStrip(EditWidget):
             self._row = self._known[_key(*asked)] = row
             at = self.index
             with self.hold_sync():
-                for name, value in row.traits.items():
-                    setattr(self, name, value)
+                self.put(**row.traits)
                 self._pack = row.pack
                 self.active = at  # as far as the new row goes
                 self._follow(None)

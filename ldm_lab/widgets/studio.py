@@ -57,13 +57,12 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Task:
-    """What a page of the studio does: words for it, its own fields, and whether it works on a sound or on a box of it."""
+    """What a page of the studio does: words for it, its own fields, and whether it works on a sound."""
 
     label: str
     about: str
     fields: tuple[str, ...] = ()
     sound: bool = False
-    box: bool = False
 
 
 TASKS = {
@@ -71,7 +70,7 @@ TASKS = {
     "transfer": Task("Transfer", "The sound you hear, moved towards the prompt: strength 0 keeps it, 1 forgets it.",
                      ("strength",), sound=True),
     "inpaint": Task("Inpaint", "Drag a box in the picture: it is made anew so that it fits the rest. No prompt: the rest goes on.",
-                    sound=True, box=True),
+                    sound=True),
     "super_resolve": Task("Super-resolve", "The high frequencies that a dull recording lacks.", ("cutoff_hz",), sound=True),
     "vary": Task("Vary", "Another sound like the one you hear; strength 1 takes over nothing but its kind.", ("strength",),
                  sound=True),
@@ -124,7 +123,7 @@ class Studio(LabWidget):
         usual = {"steps": config.default_steps, "guidance": config.default_guidance, "sampler": config.default_sampler,
                  "candidates": 1, "seconds": config.window_seconds}
         spec = {"tasks": [{"name": name, "label": TASKS[name].label, "about": TASKS[name].about, "sound": TASKS[name].sound,
-                           "box": TASKS[name].box, "fields": list(dict.fromkeys(("prompt", *TASKS[name].fields, *WORDS)))}
+                           "fields": list(dict.fromkeys(("prompt", *TASKS[name].fields, *WORDS)))}
                           for name in tasks],
                 "fields": FIELDS, "usual": usual, "examples": list(examples), "endings": list(FORMATS)}
         start = {"task": tasks[0], "prompt": examples[0] if examples else "", "seed": 0, "strength": 0.5, "after": 1.0}

@@ -12,9 +12,10 @@ import pytest
 import torch
 
 from ldm_lab.audio.io import save
+from ldm_lab.audio.loudness import K_WEIGHTING
 from ldm_lab.errors import ListeningError
 from ldm_lab.evaluation import listening
-from ldm_lab.evaluation.listening.stimuli import K_WEIGHTING, PEAK, TARGET, Stimulus, anchor_cutoffs, equalise, low_pass
+from ldm_lab.evaluation.listening.stimuli import PEAK, TARGET, Stimulus, anchor_cutoffs, equalise, low_pass
 
 RATE = 16000
 SYSTEMS = ("reference", "ours", "theirs")

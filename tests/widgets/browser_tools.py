@@ -79,6 +79,17 @@ def written(page, name: str) -> list:
     return page.evaluate("name => model.written.filter(([n]) => n === name).map(([, v]) => v)", name)
 
 
+def asked(page, name: str) -> list:
+    """The values of every request `name` that the page has sent, in order."""
+    return page.evaluate("name => model.sent.map(([m]) => m).filter((m) => m.ask === name).map((m) => m.with)", name)
+
+
+def fits_its_cell(page, selector: str) -> None:
+    """Fails if the widget is wider than the cell it is in."""
+    wide = page.evaluate("s => [document.querySelector(s).scrollWidth, document.querySelector('#root').clientWidth]", selector)
+    assert wide[0] <= wide[1]
+
+
 def from_page(page, code: str, *arguments) -> bytes:
     """Bytes of the typed array that `code`, an (async) JavaScript function of `arguments`, gives back."""
     raw = page.evaluate("""async ([code, ...args]) => { const made = await eval(code)(...args);

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from browser_tools import accessible, from_page, pixels, render_offline, screenshot, settled, written
+from browser_tools import accessible, asked, from_page, pixels, render_offline, screenshot, settled, written
 
 from ldm_lab.widgets import DenoisingScrubber, picture
 
@@ -34,10 +34,6 @@ def page(open_widget, scrubber):
     opened = open_widget(scrubber, live=True, height=700)
     opened.evaluate(LISTEN)
     return opened
-
-
-def asked(page, name: str) -> list:
-    return page.evaluate("name => model.sent.map(([m]) => m).filter((m) => m.ask === name).map((m) => m.with)", name)
 
 
 def press(page, *keys: str) -> None:

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from browser_tools import accessible, render_offline, screenshot, settled
+from browser_tools import accessible, asked, render_offline, screenshot, settled
 
 from ldm_lab.errors import LabError
 from ldm_lab.widgets import GuidanceMatrix
@@ -29,10 +29,6 @@ def page(open_widget, matrix):
     opened = open_widget(matrix, live=True, height=700)
     opened.evaluate(REPLIES)
     return opened
-
-
-def asked(page, name: str) -> list:
-    return page.evaluate("name => model.sent.map(([m]) => m).filter((m) => m.ask === name).map((m) => m.with)", name)
 
 
 def button(page, steps: int, guidance: int, seed: int = 0):

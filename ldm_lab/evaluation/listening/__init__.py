@@ -12,11 +12,12 @@ counts, `report` writes. People come first: no session without consent to the pl
 numbers, and nothing else about them is stored.
 """
 
+from ldm_lab.audio.loudness import loudness
 from ldm_lab.evaluation.listening.analysis import abx_power, abx_trials, binomial_p, krippendorff_alpha, screen
 from ldm_lab.evaluation.listening.playlist import CONSENT, KINDS, Key, Playlist, make_playlist, read_key, read_playlist
 from ldm_lab.evaluation.listening.report import analyse, blind_summary, draw, markdown, write_report
 from ldm_lab.evaluation.listening.session import Results, Session, merge, new_listener, read_results
-from ldm_lab.evaluation.listening.stimuli import Stimulus, from_csv, from_folders, from_tensors, loudness, read_rows
+from ldm_lab.evaluation.listening.stimuli import Stimulus, from_csv, from_folders, from_tensors, read_rows
 
 __all__ = [
     "CONSENT", "KINDS", "Key", "Playlist", "Results", "Session", "Stimulus", "abx_power", "abx_trials", "analyse",

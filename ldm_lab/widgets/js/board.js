@@ -3,7 +3,10 @@
 import { boardRow, ranked, sharesOf } from "./boardrow.js";
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
-import { ask, button, element, field, onModel, radios, range, showView, statusLine, takeDown, write } from "./ui.js";
+import {
+  ask, button, complain, element, field, onModel, radios, range, showView, statusLine, takeDown,
+  write,
+} from "./ui.js";
 
 const BOARD_PAUSE = 250; // ms without a key before the words are asked for
 const COLDEST = 0.005;
@@ -27,7 +30,7 @@ class Board {
       onenter: () => this.now(),
     });
     this.query.root.classList.add("ldm-wide");
-    this.search = newest((words) => ask(model, "search", { words }).catch((error) => this.fail(error)));
+    this.search = newest((words) => ask(model, "search", { words }).catch((error) => complain(model, error)));
     this.heat = range({
       label: "Temperature",
       min: Math.log10(COLDEST),
@@ -93,10 +96,6 @@ class Board {
   like(label) {
     this.query.input.value = `[${label}]`;
     this.now();
-  }
-
-  fail(error) {
-    write(this.model, { status: error.message, wrong: true });
   }
 
   // --- the board ----------------------------------------------------------------------------------
@@ -220,7 +219,7 @@ class Board {
       const { sound } = await ask(model, "sound", { number, known: sounds.has(number) });
       if (sound) sounds.set(number, sound);
     } catch (error) {
-      this.fail(error);
+      complain(model, error);
     }
     this.asked -= 1;
   }

@@ -5,7 +5,7 @@
 
 import { editForm } from "./editform.js";
 import { panel } from "./panel.js";
-import { ask, button, element, onModel, statusLine, write } from "./ui.js";
+import { ask, button, complain, element, onModel, statusLine, write } from "./ui.js";
 
 const BRUSH_NUMBERS = [
   { name: "steps", label: "Steps", title: "Network passes; more is slower and a little better", step: 1 },
@@ -50,7 +50,7 @@ function render({ model, el }) {
     try {
       await ask(model, name, values);
     } catch (error) {
-      write(model, { status: error.message, wrong: true });
+      complain(model, error);
     } finally {
       waiting = false;
       follow();

@@ -7,7 +7,10 @@
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
 import { paint } from "./picture.js";
-import { ask, button, element, field, onModel, radios, range, showView, statusLine, takeDown, write } from "./ui.js";
+import {
+  ask, button, complain, element, field, onModel, radios, range, showView, statusLine, takeDown,
+  write,
+} from "./ui.js";
 
 const FILM_MS = 400; // a step, when the steps run by themselves
 const DENOISING_TERMS =
@@ -150,7 +153,7 @@ class Denoising {
       const { sound } = await ask(this.model, "sound", { step, kind });
       if (take === this.take) this.sounds.set(key, sound);
     } catch (error) {
-      return write(this.model, { status: error.message, wrong: true });
+      return complain(this.model, error);
     }
     if (!this.gone) this.sound(this.model.get("step"), this.model.get("kind"));
   }
@@ -199,7 +202,7 @@ class Denoising {
       if (take === this.take) pictures[kind] = reply;
     } catch (error) {
       delete pictures[kind]; // asked again at the next step
-      return write(this.model, { status: error.message, wrong: true });
+      return complain(this.model, error);
     }
     if (!this.gone) this.picture(this.model.get("step"), this.model.get("kind"));
   }
@@ -260,7 +263,7 @@ class Denoising {
     try {
       await ask(model, "run", { prompt: this.prompt.input.value, seed: Number(this.seed.input.value) });
     } catch (error) {
-      write(model, { status: error.message, wrong: true });
+      complain(model, error);
     } finally {
       this.waiting = false;
       if (!this.gone) this.follow();

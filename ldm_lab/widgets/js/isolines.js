@@ -1,5 +1,7 @@
 // Colours of scores, and lines that join the cells of a grid which cost the same.
 
+import { svgElement } from "./ui.js";
+
 const VIRIDIS = ["440154", "3b528b", "21918c", "5ec962", "fde725"]; // matrix_picture.py has the same
 const NARROW = 0.1; // the colours span at least so much of a score
 
@@ -50,11 +52,8 @@ export function drawLines(svg, passes, place, marked) {
       const middle = (before.right + left) / 2;
       return `C${middle} ${before.bottom + 6} ${middle} ${y} ${left} ${y}H${right}`;
     });
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("d", parts.join(""));
-    path.setAttribute("class", cost === marked ? "ldm-iso ldm-marked" : "ldm-iso");
-    path.dataset.cost = cost;
-    return path;
+    const look = cost === marked ? "ldm-iso ldm-marked" : "ldm-iso";
+    return svgElement("path", { d: parts.join(""), class: look, "data-cost": cost });
   });
   svg.replaceChildren(...paths);
 }

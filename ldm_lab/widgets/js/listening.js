@@ -4,7 +4,7 @@ import { Deck, deckControls } from "./deck.js";
 import { ratingPanel } from "./rating.js";
 import { revealTable } from "./reveal.js";
 import { consentPage, endPage, levelPage, paragraph, question } from "./testpages.js";
-import { ask, button, element, onModel, showView, statusLine, takeDown, write } from "./ui.js";
+import { ask, button, element, handOver, onModel, showView, statusLine, takeDown, write } from "./ui.js";
 
 const LEVEL_HEARD = 1; // seconds of noise that must have been played before the first trial
 const PATIENCE = 8000; // ms until the listener is told that Python does not answer
@@ -179,9 +179,7 @@ class Listening {
 
   async download() {
     const { name, text } = await ask(this.model, "file");
-    const href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-    element("a", { href, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(href), 1000);
+    handOver(name, text, "application/json");
     this.say(`${name} is handed over.`);
   }
 

@@ -6,7 +6,9 @@
 import { scoreRamp, scoreSpan } from "./isolines.js";
 import { MatrixGrid } from "./matrixgrid.js";
 import { panel } from "./panel.js";
-import { ask, button, element, field, onModel, showView, statusLine, takeDown, watchLook, write } from "./ui.js";
+import {
+  ask, button, complain, element, field, onModel, showView, statusLine, takeDown, watchLook, write,
+} from "./ui.js";
 
 const MOST_PINS = 4;
 const sameCell = (a, b) => JSON.stringify(a) === JSON.stringify(b);
@@ -209,7 +211,7 @@ class Matrix {
     try {
       reply = await ask(this.model, name, values);
     } catch (error) {
-      write(this.model, { status: error.message, wrong: true });
+      complain(this.model, error);
     }
     done(reply);
     if (!this.gone) this.follow();

@@ -1,7 +1,7 @@
 // One seed's grid of the guidance matrix: cells with colours, numbers and names, lines under them, keyboard.
 
 import { drawLines, scoreColour } from "./isolines.js";
-import { element, icon } from "./ui.js";
+import { element, icon, svgElement } from "./ui.js";
 
 /** Where the focus goes from [row, column] by a key of the grid, or null. */
 export function gridMove(event, [row, column], rows, columns) {
@@ -29,8 +29,7 @@ export class MatrixGrid {
     const rows = steps.map((count, row) =>
       element("div", { role: "row" }, head("rowheader", `${count} steps`), ...this.cells[row]),
     );
-    this.svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    this.svg.setAttribute("aria-hidden", "true");
+    this.svg = svgElement("svg", { "aria-hidden": "true" });
     const label = `Seed ${seed}: a row for each number of steps, a column for each guidance`;
     const first = element("div", { role: "row" }, head("columnheader", `seed ${seed}`), ...heads);
     const grid = { class: "ldm-grid", role: "grid", "aria-label": label };

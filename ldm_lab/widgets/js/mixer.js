@@ -3,7 +3,9 @@
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
 import { paintSigned } from "./signed.js";
-import { ask, button, element, onModel, range, showView, statusLine, takeDown, watchLook, write } from "./ui.js";
+import {
+  ask, button, complain, element, onModel, range, showView, statusLine, takeDown, watchLook,
+} from "./ui.js";
 
 const MIX = 2; // number of the version that the faders change
 const STRIP_WIDTH = 39; // pixels, at least
@@ -236,7 +238,7 @@ class Mixer {
       const reply = await ask(model, "mix", { ...values, match, known: known.has(key) });
       if (!known.has(key)) known.set(key, reply);
     } catch (error) {
-      return write(model, { status: error.message, wrong: true });
+      return complain(model, error);
     }
     this.hear(key);
     if (known.size > MIXES_KEPT) known.delete(known.keys().next().value);

@@ -129,7 +129,7 @@ class Panel {
     transport.loop = model.get("loop");
     transport.active = Math.min(model.get("active"), Math.max(0, versions.length - 1));
     const clips = versions.map(({ pcm }) => decode(pcm));
-    transport.load(clips, sound.sample_rate ?? 16000, keep ? transport.position : model.get("position"), { keep });
+    transport.load(clips, sound.sample_rate ?? 16000, model.get("position"), { keep });
     transport.setGains(this.gains());
     this.versions.set(versions.length < 2 ? [] : versions.map(({ label }) => label));
     this.versions.root.hidden = this.ui.match.hidden = versions.length < 2;

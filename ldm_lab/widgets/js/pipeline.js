@@ -4,7 +4,10 @@ import { boxDetail, paintCells } from "./boxdetail.js";
 import { newest } from "./newest.js";
 import { panel } from "./panel.js";
 import { paint } from "./picture.js";
-import { ask, button, element, field, onModel, range, showView, statusLine, takeDown, write } from "./ui.js";
+import {
+  ask, button, complain, element, field, onModel, range, showView, statusLine, svgElement,
+  takeDown, write,
+} from "./ui.js";
 
 const duration = (seconds) => (seconds < 1 ? `${(1000 * seconds).toFixed(0)} ms` : `${seconds.toFixed(1)} s`);
 
@@ -17,13 +20,8 @@ function boxPicture(name, thumbs, bands, words) {
   else if (name === "unet") frame.append(...thumb.map((mel) => paint(mel, bands)));
   else if (name === "embedding") frame.append(paintCells(thumb));
   else if (name === "sound") {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    svg.setAttribute("viewBox", "0 0 100 40");
-    svg.setAttribute("preserveAspectRatio", "none");
-    path.setAttribute("d", thumb);
-    svg.append(path);
-    frame.append(svg);
+    const look = { viewBox: "0 0 100 40", preserveAspectRatio: "none" };
+    frame.append(svgElement("svg", look, svgElement("path", { d: thumb })));
   } else frame.append(...thumb.channels.map(paintCells));
   frame.classList.add(`ldm-thumb-${name}`);
   return frame;
@@ -79,13 +77,9 @@ class PipelineView {
     try {
       await ask(this.model, "run", { prompt: this.prompt.value });
     } catch (error) {
-      this.wrong(error);
+      complain(this.model, error);
     }
     this.again.disabled = false;
-  }
-
-  wrong(error) {
-    write(this.model, { status: error.message, wrong: true });
   }
 
   /** Everything anew: another sound has been followed. */
@@ -171,7 +165,7 @@ class PipelineView {
       reply = await this.reply(name, step);
     } catch (error) {
       this.replies.clear();
-      this.wrong(error);
+      complain(this.model, error);
       return;
     }
     if (this.gone || take !== this.model.get("take") || name !== this.model.get("selected")) return;

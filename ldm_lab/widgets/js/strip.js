@@ -6,7 +6,9 @@
 import { editForm } from "./editform.js";
 import { panel } from "./panel.js";
 import { paint } from "./picture.js";
-import { ask, element, field, onModel, range, statusLine, watchLook, write } from "./ui.js";
+import {
+  ask, complain, element, field, onModel, range, statusLine, svgElement, watchLook, write,
+} from "./ui.js";
 
 const STRIP_NUMBERS = [
   { name: "steps", label: "Steps", title: "Network passes at full strength; weaker ones take their share", step: 1 },
@@ -26,13 +28,6 @@ export function similarityWords(label, similarity, place) {
   return `${label}: similarity ${known.map(([what, value]) => `to the ${what} ${value.toFixed(2)}`).join(", ")}.`;
 }
 
-function svg(tag, attributes, ...children) {
-  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
 /** The curves over `count` columns of `width` pixels; the mark stands at column `place`. */
 function curves(similarity, count, width, place) {
   const values = CURVES.flatMap(({ name }) => similarity[name] ?? []).filter((value) => value != null);
@@ -40,10 +35,10 @@ function curves(similarity, count, width, place) {
   const x = (i) => CURVE_LEFT + ((i + 0.5) * width) / count;
   const y = (value) => CURVE_EDGE + (1 - (value - low) / (1 - low)) * (CURVE_TALL - 2 * CURVE_EDGE);
   const scale = [0, 0.5, 1].flatMap((value) => [
-    svg("line", { class: "ldm-grid", x1: CURVE_LEFT, x2: CURVE_LEFT + width, y1: y(value), y2: y(value) }),
-    svg("text", { x: CURVE_LEFT - 5, y: y(value) + 4, "text-anchor": "end" }, String(value)),
+    svgElement("line", { class: "ldm-grid", x1: CURVE_LEFT, x2: CURVE_LEFT + width, y1: y(value), y2: y(value) }),
+    svgElement("text", { x: CURVE_LEFT - 5, y: y(value) + 4, "text-anchor": "end" }, String(value)),
   ]);
-  const mark = svg("line", { class: "ldm-mark", x1: x(place), x2: x(place), y1: 0, y2: CURVE_TALL });
+  const mark = svgElement("line", { class: "ldm-mark", x1: x(place), x2: x(place), y1: 0, y2: CURVE_TALL });
   const drawn = CURVES.flatMap(({ name, what, dashed }) => {
     const points = (similarity[name] ?? []).map((value, i) => ({ value, i })).filter(({ value }) => value != null);
     const line = points.map(({ value, i }) => `${x(i)},${y(value)}`).join(" ");
@@ -51,9 +46,9 @@ function curves(similarity, count, width, place) {
       const size = i === place ? 5.5 : 3.5;
       const [left, upper] = [x(i) - size, y(value) - size];
       const shape = { x: left, y: upper, width: 2 * size, height: 2 * size, rx: dashed ? 0 : size };
-      return svg("rect", shape, svg("title", {}, `to the ${what} ${value.toFixed(2)}`));
+      return svgElement("rect", shape, svgElement("title", {}, `to the ${what} ${value.toFixed(2)}`));
     });
-    return [svg("g", { class: `ldm-curve ldm-${name}` }, svg("polyline", { points: line }), ...dots)];
+    return [svgElement("g", { class: `ldm-curve ldm-${name}` }, svgElement("polyline", { points: line }), ...dots)];
   });
   return [...scale, mark, ...drawn];
 }
@@ -64,7 +59,7 @@ function curveWords(labels, similarity) {
 }
 
 function stripParts(model, player) {
-  const chart = svg("svg", { role: "img", height: CURVE_TALL });
+  const chart = svgElement("svg", { role: "img", height: CURVE_TALL });
   const key = element("p", { class: "ldm-key" });
   const words = element("p", { class: "ldm-now", "aria-live": "polite" });
   const thumbs = element("div", { class: "ldm-thumbs" });
@@ -109,7 +104,7 @@ function render({ model, el }) {
     try {
       await ask(model, "run", { ...values, strengths: strengthList(ui.strengths.input.value) });
     } catch (error) {
-      write(model, { status: error.message, wrong: true });
+      complain(model, error);
     }
   }
 

@@ -1,7 +1,10 @@
 // Studio: tasks and fields come from Python (trait `spec`); the shelf keeps every sound, the panel compares up to four.
 
 import { panel } from "./panel.js";
-import { ask, button, element, field, onModel, radios, range, showView, statusLine, takeDown, write } from "./ui.js";
+import {
+  ask, button, complain, element, field, handOver, onModel, radios, range, showView, statusLine,
+  takeDown, write,
+} from "./ui.js";
 
 const MAX_SHOWN = 4;
 
@@ -30,14 +33,6 @@ function studioField(name, { label, type, more, options, ...limits }, usual, onc
     if (document.activeElement !== made.input) made.input.value = value ?? "";
   };
   return { ...made, more, set };
-}
-
-/** Hand a file to the person at the browser. */
-function handOver({ name, data }) {
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const url = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
-  element("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
 
 class StudioView {
@@ -138,7 +133,6 @@ class StudioView {
       one.set(form[name]);
       one.root.hidden = !task.fields.includes(name);
     }
-    this.root.classList.toggle("ldm-boxes", task.box);
   }
 
   async call(name, values) {
@@ -148,7 +142,7 @@ class StudioView {
     try {
       return await ask(this.model, name, values);
     } catch (error) {
-      write(this.model, { status: error.message, wrong: true });
+      complain(this.model, error);
     } finally {
       this.busy = false;
       this.go.disabled = false;
@@ -169,7 +163,7 @@ class StudioView {
 
   async download(what, values) {
     const reply = await this.call(what, { ...values, ending: this.ending.value });
-    if (reply) handOver(reply);
+    if (reply) handOver(reply.name, reply.data);
   }
 
   // --- the shelf ------------------------------------------------------------------------------------------------------

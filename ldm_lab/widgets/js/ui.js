@@ -32,15 +32,16 @@ const ICONS = {
   pin: "M5 1h6v1.6l-1 1V7l2.5 2.5V11H8.8v4H7.2v-4H3.5V9.5L6 7V3.6l-1-1z",
 };
 
-export function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  svg.setAttribute("viewBox", "0 0 16 16");
-  svg.setAttribute("aria-hidden", "true");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
+/** An SVG element with its attributes and children. */
+export function svgElement(tag, attributes = {}, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
 }
+
+export const icon = (name) =>
+  svgElement("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, svgElement("path", { d: ICONS[name] }));
 
 /** A button with a picture, words, or both; `pressed` makes it a switch. A picture alone takes `title` as its name. */
 export function button({ icon: name, label, title, pressed, className, onclick }) {
@@ -186,6 +187,16 @@ export function ask(model, name, values = {}) {
     model.on("msg:custom", listen);
     model.send({ ask: name, id, with: flat }, undefined, buffers);
   });
+}
+
+/** A refused request: its words into the status line. */
+export const complain = (model, error) => write(model, { status: error.message, wrong: true });
+
+/** Hand a file to the person at the browser; `data` is text or bytes. */
+export function handOver(name, data, type = "application/octet-stream") {
+  const href = URL.createObjectURL(new Blob([data], { type }));
+  element("a", { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
 
 /** Call `redraw` when the size of `root` or the theme changes; returns the function that stops it. */
