@@ -1,4 +1,4 @@
-"""Answers to exercises, checked: a card that says what is right and what to try, never an exception.
+"""Answers checked: a card that says what is right and what to try, never an exception.
 
 Under COURSE_STRICT=1 (continuous integration, on solved notebooks) a wrong or missing answer raises instead.
 """
@@ -10,6 +10,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from torch import Tensor
+
+from ldm_lab.course.compare import compare, largest
 from ldm_lab.errors import LabError
 
 
@@ -30,11 +33,12 @@ STATES = {"right": ("#2e7d32", "Right"), "wrong": ("#c62828", "Not yet"), "todo"
 
 @dataclass(frozen=True)
 class Card:
-    """The verdict on one exercise: `state` is right, wrong or todo."""
+    """The verdict on one answer: `state` is right, wrong or todo; `sounds` {label: (N,)} lets the difference be heard."""
 
     name: str
     state: str
     lines: tuple[str, ...]
+    sounds: Mapping[str, Tensor] | None = None
 
     @property
     def passed(self) -> bool:
@@ -43,40 +47,39 @@ class Card:
     def __repr__(self) -> str:
         return "\n".join([f"[{STATES[self.state][1]}] {self.name}", *(f"  {line}" for line in self.lines)])
 
-    def _repr_mimebundle_(self, **kwargs) -> dict[str, str]:
+    def bundle(self) -> dict[str, str]:
+        """The card as HTML and as text."""
         colour, word = STATES[self.state]
         body = "".join(f"<div>{html.escape(line)}</div>" for line in self.lines)
         card = (f'<div role="status" style="border-left:5px solid {colour};padding:6px 12px;margin:4px 0">'
                 f"<b>{word}: {html.escape(self.name)}</b>{body}</div>")
         return {"text/html": card, "text/plain": repr(self)}
 
+    def _ipython_display_(self) -> None:
+        from IPython.display import display
 
-def verdict(name: str, state: str, *lines: str) -> Card:
+        display(self.bundle(), raw=True)
+        if self.sounds:
+            from ldm_lab.widgets import player
+
+            display(player(dict(self.sounds), title="Hear the error", match=False))
+
+
+def verdict(name: str, state: str, *lines: str, sounds: Mapping[str, Tensor] | None = None) -> Card:
     """A Card; raises CheckError instead if it is not right and COURSE_STRICT is set."""
-    card = Card(name, state, lines)
+    card = Card(name, state, lines, sounds)
     if not card.passed and os.environ.get("COURSE_STRICT"):
         raise CheckError(repr(card))
     return card
 
 
-def choices(name: str, given: object, *, key: Mapping[str, str], options: tuple[str, ...],
-            feedback: Mapping[tuple[str, str], str]) -> Card:
-    """Check a mapping of questions to choices, such as {"A": "vocoder", "B": "clap"}.
+def assert_same(mine, reference, *, tolerance: float = 1e-5, name: str = "Mine and the library's") -> Card:
+    """Card: are two results equal, exactly or to `tolerance` (absolute, or relative to the largest value above 1)?
 
-    key: the right choice of each question; feedback[question, choice]: what to say to a wrong choice.
+    Takes tensors, arrays, numbers, words, and tuples, lists and dicts of these.
     """
-    if given is OPEN or not isinstance(given, Mapping) or all(value is OPEN for value in given.values()):
-        return verdict(name, "todo", f"Choose for each of {', '.join(key)} one of: {', '.join(options)}.")
-    lines, right = [], 0
-    for question, answer in key.items():
-        said = given.get(question, OPEN)
-        if said is OPEN:
-            lines.append(f"{question}: still open.")
-        elif said == answer:
-            right += 1
-            lines.append(f"{question}: right, {answer}.")
-        elif said not in options:
-            lines.append(f"{question}: {said!r} is not one of: {', '.join(options)}.")
-        else:
-            lines.append(f"{question}: not {said}. {feedback.get((question, str(said)), 'Listen again, with the map beside you.')}")
-    return verdict(name, "right" if right == len(key) else "wrong", *lines)
+    difference = compare(mine, reference, tolerance=tolerance)
+    if difference is not None:
+        return verdict(name, "wrong", *difference.lines())
+    size = largest(mine, reference)
+    return verdict(name, "right", "Equal to the last bit." if size == 0 else f"Equal: the largest difference is {size:.1e}.")

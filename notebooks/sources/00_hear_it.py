@@ -20,6 +20,7 @@
 import numpy as np
 
 from ldm_lab import course
+from ldm_lab.course.lessons import hear_it as lesson
 from ldm_lab.widgets import PromptStudio, player
 
 ldm = course.load("lab")
@@ -177,9 +178,7 @@ print("same seed:", np.corrcoef(curves)[np.triu_indices(3, 1)].round(2))
 # is in order.)
 
 # %% name="broken"
-from ldm_lab.course import hear_it
-
-patients = hear_it.broken(sound)
+patients = lesson.broken(sound)
 player({"healthy": sound.wav, **patients}, title="One broken box each")
 
 # %% [markdown] name="hints"
@@ -194,7 +193,7 @@ diagnosis = {"A": "unet", "B": "vocoder", "C": "clap"}
 ### STUB
 # diagnosis = {"A": course.OPEN, "B": course.OPEN, "C": course.OPEN}
 ### END SOLUTION
-hear_it.check_broken(diagnosis)
+lesson.diagnosis.check(diagnosis)
 
 # %% [markdown] name="verdict"
 # ## What this showed, and what it did not

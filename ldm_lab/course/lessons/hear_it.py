@@ -1,4 +1,4 @@
-"""Lesson 00: three sounds, each from a stack with one broken box, and the check of the diagnosis."""
+"""Lesson 00: three sounds, each from a stack with one broken box; the exercises and the quiz."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ldm_lab.audio.mel import istft, mel_to_magnitude
-from ldm_lab.course.check import Card, choices
+from ldm_lab.course.exercise import Exercise, choices
 from ldm_lab.rng import Rng
 from ldm_lab.trace import Trace, follow
 
@@ -55,6 +55,14 @@ def _random_phase(mel: Tensor, *, seed: int) -> Tensor:
     return (wav / wav.abs().max().clamp(min=1e-6) * 0.7).clamp(-1.0, 1.0)
 
 
-def check_broken(given: object) -> Card:
-    """Card for a diagnosis such as {"A": "vocoder", "B": "unet", "C": "clap"}."""
-    return choices("Which box is broken?", given, key=KEY, options=PARTS, feedback=FEEDBACK)
+diagnosis = Exercise(
+    "00", "diagnosis", "Which box is broken?",
+    reference=KEY,
+    judge=choices(KEY, PARTS, FEEDBACK),
+    right={"the same in another order": dict(reversed(KEY.items()))},
+    wrong={
+        "swapping the noisy and the hollow one": {"A": "vocoder", "B": "unet", "C": "clap"},
+        "blaming the decoder for the picture": {**KEY, "A": "decoder"},
+        "blaming the UNet for the wrong thing": {**KEY, "C": "unet"},
+    },
+)
