@@ -25,6 +25,7 @@ _NAMES = {
     "GuidanceMatrix": "ldm_lab.widgets.matrix",
     "InpaintBrush": "ldm_lab.widgets.brush",
     "TransferStrip": "ldm_lab.widgets.strip",
+    "QuizPanel": "ldm_lab.widgets.quiz",
     "describe": "ldm_lab.widgets.transcript",
 }
 

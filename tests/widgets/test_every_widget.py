@@ -36,6 +36,13 @@ def in_trial(ldm):
     return made
 
 
+def quiz(ldm):
+    wrong = {"right": False, "feedback": "no, because of `b`"}
+    choices = [{"text": "one", **wrong}, {"text": "two", "right": True, "feedback": "yes"}, {"text": "three", **wrong}]
+    questions = [{"text": f"Which {what}?", "choices": choices} for what in ("`a`", "sign", "network")]
+    return widgets.QuizPanel(questions, title="Quiz", answers=["one", "two", ""])
+
+
 FACTORIES = {
     "SpectrogramPlayer": lambda ldm: widgets.player({"tone": TONE, "noise": NOISE}, title="two", box=[0.1, 0.3, 200.0, 4000.0]),
     "PipelineMap": lambda ldm: widgets.PipelineMap(ldm, "rain", selected="unet", progress=False, **QUICK),
@@ -49,6 +56,7 @@ FACTORIES = {
     "ListeningTest": listening,
     "ListeningTest in a trial": in_trial,
     "Studio": lambda ldm: widgets.Studio(ldm, **QUICK),
+    "QuizPanel": quiz,
 }
 FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]"
 # What Tab must reach: everything enabled that is shown, but in a group with arrow keys (tabindex -1) only one member.
@@ -75,6 +83,9 @@ def test_no_widget_is_left_out():
 
 def test_it_leaves_a_picture_and_words_where_no_widgets_run(widget):
     data, metadata = widget._repr_mimebundle_()
+    if isinstance(widget, widgets.QuizPanel):  # a page says more than a picture of one
+        assert "<details>" in data["text/html"] and len(data["text/plain"]) > 20 and "image/png" not in data
+        return
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG\r\n")
     assert len(data["image/png"]) < 120_000
     assert len(data["text/plain"]) > 20 and "object at 0x" not in data["text/plain"]

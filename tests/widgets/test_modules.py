@@ -13,7 +13,6 @@ import pytest
 
 from ldm_lab import widgets
 from ldm_lab.widgets import player
-from ldm_lab.widgets.base import LabWidget
 from ldm_lab.widgets.esm import FOLDER, LOCAL_IMPORT, css, esm
 
 FILES = sorted(FOLDER.glob("*.js"))
@@ -34,7 +33,7 @@ def widget_classes() -> list[type]:
     """Every widget class of the library that a notebook can show."""
     for path in sorted(FOLDER.parent.glob("*.py")):
         importlib.import_module(f"ldm_lab.widgets.{path.stem}".removesuffix(".__init__"))
-    found, queue = [], [LabWidget]
+    found, queue = [], [anywidget.AnyWidget]
     while queue:
         queue += (subclasses := queue.pop().__subclasses__())
         found += [one for one in subclasses if "_esm" in vars(one) and one.__module__.startswith("ldm_lab.")]

@@ -1,0 +1,147 @@
+"""Questions that are well made or refused, the quiz as Python sees it, and what is left where no widgets run."""
+
+from __future__ import annotations
+
+import html.parser
+import sys
+from collections import Counter
+
+import pytest
+
+from ldm_lab.course import passport
+from ldm_lab.course.quiz import Question, QuizError, quiz
+from ldm_lab.errors import LabError, OptionError
+
+FIRST = {"text": "Two waves, one mel: what differs?", "right": "the phase", "because": "A mel keeps magnitudes.",
+         "others": {"the pitch": "That is the height.", "the loudness": "That is the colour.", "x < y": "No & no `a < b`."}}
+SECOND = {"text": "Why `log`?", "right": "ears hear ratios", "because": "Each doubling sounds alike: √ᾱ.",
+          "others": {"speed": "It takes longer.", "luck": "No."}}
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    monkeypatch.setenv("LDM_LAB_PASSPORT", str(tmp_path / "passport.json"))
+    monkeypatch.delenv("COURSE_STRICT", raising=False)
+    return quiz("01", Question(**FIRST), Question(**SECOND))
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"text": " "}, "text: got ' '"),
+    ({"right": ""}, "right: got ''"),
+    ({"because": None}, "because: got None"),
+    ({"others": {}}, "expected 1 to 7 wrong choices"),
+    ({"others": ["a", "b"]}, "expected 1 to 7 wrong choices"),
+    ({"others": {str(i): "no" for i in range(8)}}, "expected 1 to 7"),
+    ({"others": {"the pitch": ""}}, "feedback for 'the pitch': got ''"),
+    ({"others": {3: "no"}}, "choice 3: got 3"),
+    ({"others": {"The  phase": "no"}}, "'the phase' is there twice"),
+    ({"because": "since $x_t$ is"}, "LaTeX"),
+    ({"text": "what is \\alpha?"}, "LaTeX"),
+])
+def test_a_question_that_is_not_well_made_is_refused(change, words):
+    with pytest.raises(QuizError) as error:
+        Question(**(FIRST | change))
+    assert words in str(error.value)
+
+
+def test_a_quiz_needs_questions_and_each_once():
+    for wrong in ((), ("Why?",), (Question(**FIRST), Question(**FIRST))):
+        with pytest.raises(QuizError):
+            quiz("01", *wrong)
+    with pytest.raises(QuizError, match="lesson: got 1"):
+        quiz(1, Question(**FIRST))
+
+
+def test_the_order_of_choices_is_fixed_and_the_right_one_is_anywhere():
+    assert Question(**FIRST).choices == Question(**(FIRST | {"others": dict(reversed(FIRST["others"].items()))})).choices
+    places = Counter(Question(f"question {i}", right="r", because="b", others=dict.fromkeys("xyz", "no")).choices.index("r")
+                     for i in range(400))
+    assert sorted(places) == [0, 1, 2, 3]
+    assert min(places.values()) > 60
+
+
+def test_feedback_belongs_to_a_choice():
+    question = Question(**FIRST)
+    assert question.feedback("the phase") == FIRST["because"]
+    assert [question.feedback(one) for one in FIRST["others"]] == list(FIRST["others"].values())
+    with pytest.raises(QuizError, match="none of its choices"):
+        question.feedback("the weather")
+
+
+def test_answers_are_read_and_set_from_python(made):
+    assert (made.answers, made.score) == (["", ""], 0)
+    made.answers = ["the phase", "luck"]
+    assert (made.score, made.panel.right()) == (1, [True, False])
+    made.answers = ["the phase", "ears hear ratios"]
+    assert (made.panel.score, repr(made)) == (2, "Quiz('01', 2 questions, 2 right)")
+    with pytest.raises(OptionError, match="did you mean 'the phase'"):
+        made.answers = ["the phas", ""]
+    with pytest.raises(OptionError, match="got 1, expected one for each of 2"):
+        made.answers = ["the phase"]
+    assert made.score == 2
+
+
+def test_the_passport_learns_of_each_checked_answer(made):
+    made.answers = ["the pitch", ""]
+    made.answers = ["the pitch", "luck"]
+    made.answers = ["the phase", "luck"]
+    made.answers = ["", ""]
+    found = passport.records()["01"]
+    assert {key: (entry["state"], entry["tries"]) for key, entry in found.items()} == {
+        "quiz/1": ("right", 2), "quiz/2": ("wrong", 1)}
+    assert found["quiz/1"]["title"] == FIRST["text"]
+
+
+class Outline(html.parser.HTMLParser):
+    """The tags in order, and whether they are closed as they were opened."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open, self.seen, self.words = [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words += data
+
+
+def test_without_widgets_every_choice_unfolds(made):
+    data, _ = made._repr_mimebundle_()
+    page = Outline(data["text/html"])
+    assert page.open == []
+    assert Counter(page.seen)["details"] == Counter(page.seen)["summary"] == 4 + 3
+    assert page.words.count("Right.") == 2 and page.words.count("Not this one.") == 5
+    assert "x < y" in page.words and "No & no a < b." in page.words and "<code>a &lt; b</code>" in data["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_plain_words_ask_and_do_not_tell(made):
+    made.answers = ["the pitch", ""]
+    text = made._repr_mimebundle_()[0]["text/plain"]
+    assert text.startswith("Quiz 01\n\n1. Two waves, one mel: what differs?\n")
+    assert text.count("*") == 1 and "* " in next(line for line in text.splitlines() if "the pitch" in line)
+    assert FIRST["because"] not in text and "A) " in text
+
+
+def test_without_anywidget_there_is_still_a_quiz(made, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ldm_lab.widgets.quiz", None)
+    data = made._repr_mimebundle_()
+    assert set(data) == {"text/html", "text/plain"} and "<details>" in data["text/html"]
+    with pytest.raises(LabError, match="pip install"):
+        _ = made.answers
+
+
+def test_making_a_quiz_imports_no_widgets(shell):
+    code = ("import sys; from ldm_lab.course.quiz import Question, quiz\n"
+            "quiz('01', Question('Why?', right='a', because='b', others={'c': 'd'}))\n"
+            "print([name for name in ('anywidget', 'ipywidgets', 'torch', 'matplotlib') if name in sys.modules])")
+    done = shell("-c", code)
+    assert done.returncode == 0, done.stderr
+    assert "anywidget" not in done.stdout and "ipywidgets" not in done.stdout and "matplotlib" not in done.stdout
