@@ -17,4 +17,5 @@ def pytest_configure(config) -> None:
     shutil.copy(GUARD, startup / "00_no_network.py")
     os.environ["IPYTHONDIR"] = home
     os.environ.setdefault("MPLBACKEND", "agg")
+    os.environ.setdefault("LDM_LAB_PASSPORT", str(Path(home) / "passport.json"))  # not that of whoever runs the tests
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))

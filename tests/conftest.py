@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: results of 1 and 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("MPLBACKEND", "agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("LDM_LAB_PASSPORT", "off")  # a test solves exercises; its user has not
 
 import ipaddress
 import shutil

@@ -35,6 +35,10 @@ class PassportError(LabError):
     """A file is no passport."""
 
 
+class NewerPassportError(PassportError):
+    """A passport that a newer version wrote."""
+
+
 def place() -> Path | None:
     """The file of the passport; None if it is switched off or this user has no home."""
     named = os.environ.get("LDM_LAB_PASSPORT", "").strip()
@@ -64,13 +68,12 @@ def read(path: str | os.PathLike) -> Records:
         raise PassportError(f"{path}: not a passport of the course (nested too deeply)") from cause
     if not isinstance(values, dict) or values.get("format") != FORMAT:
         raise PassportError(f"{path}: not a passport of the course (its 'format' is not {FORMAT!r})")
-    if not isinstance(values.get("version"), int) or values["version"] > VERSION:
-        raise PassportError(f"{path}: written by a newer LDM Lab (version {values.get('version')!r}, this one reads "
-                            f"{VERSION}); update ldm-lab")
-    lessons = values.get("lessons")
-    if not isinstance(lessons, dict) or not all(
+    version, lessons = values.get("version"), values.get("lessons")
+    if isinstance(version, int) and version > VERSION:
+        raise NewerPassportError(f"{path}: written by a newer LDM Lab (version {version}, this one reads {VERSION}); update ldm-lab")
+    if version != VERSION or not isinstance(lessons, dict) or not all(
             isinstance(entries, dict) and all(_is_entry(entry) for entry in entries.values()) for entries in lessons.values()):
-        raise PassportError(f"{path}: damaged: its 'lessons' are not {{lesson: {{exercise: entry}}}}")
+        raise PassportError(f"{path}: damaged: it does not hold {{lesson: {{exercise: entry}}}} of version {VERSION}")
     return lessons
 
 
@@ -125,11 +128,11 @@ def _read_or_set_aside(path: Path) -> Records:
     """The file's records; a file that cannot be understood is kept beside as .bak. Raises for one of a newer version."""
     try:
         return read(path)
+    except NewerPassportError:
+        raise
     except PassportError as error:
         if not path.exists():
             return {}
-        if "newer LDM Lab" in str(error):
-            raise
         backup = next(name for name in _backups(path) if not name.exists())
         os.replace(path, backup)
         _say(f"{error}; it is kept as {backup.name}, and a new passport begins")

@@ -108,7 +108,7 @@ class Passport:
     def _where(self) -> str:
         if self.path is None:
             return "It is switched off or has no place to be kept: what you solve is forgotten when this notebook closes."
-        return f"Kept on this computer only, in {self.path}"
+        return "Kept on this computer only: course.passport().path is the file."
 
     def __repr__(self) -> str:
         cells = [COLUMNS, *(_cells(row) for row in self.rows)]
@@ -153,7 +153,7 @@ def find_all() -> Catalogue:
     from ldm_lab.course.quiz import Quiz
 
     found: Catalogue = {}
-    for info in pkgutil.walk_packages(lessons.__path__, f"{lessons.__name__}."):
+    for info in sorted(pkgutil.walk_packages(lessons.__path__, f"{lessons.__name__}."), key=lambda info: info.name):
         try:
             module = importlib.import_module(info.name)
         except Exception as error:  # a passport shows what it can
