@@ -95,11 +95,11 @@ class Passport:
         return path
 
     def _tasks(self, *, opened: bool) -> str:
-        """The exercises of each lesson that has been begun (all, if none has)."""
+        """The exercises of each lesson that has been begun."""
         begun = [row for row in self.rows if any(task["tries"] for task in row["tasks"])]
         blocks = []
         for row in begun:
-            items = "".join(f"<li>{html.escape(task['title'])}: {_verdict(task)}</li>" for task in row["tasks"])
+            items = "".join(f"<li>{html.escape(task['title'])} · {_verdict(task)}</li>" for task in row["tasks"])
             name = html.escape(_name(row))
             blocks.append(f"<h2>{name}</h2><ul>{items}</ul>" if opened
                           else f"<details><summary>{name}</summary><ul>{items}</ul></details>")
@@ -127,7 +127,8 @@ def _name(row: Mapping) -> str:
 
 
 def _cells(row: Mapping) -> tuple[str, ...]:
-    return (_name(row), f"{row['solved']} / {row['exercises']}", f"{row['right']} / {row['questions']}", row["first"] or "-")
+    counts = ((row["solved"], row["exercises"]), (row["right"], row["questions"]))
+    return (_name(row), *(f"{done} / {of}" if of else "-" for done, of in counts), row["first"] or "-")
 
 
 def _verdict(task: Mapping) -> str:

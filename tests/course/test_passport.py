@@ -212,7 +212,7 @@ def test_a_row_a_lesson():
     assert "01 Sound to log-mel" in text and "1 / 2" in text and "2026-02-03" in text
     page = one._repr_mimebundle_()["text/html"]
     assert page.count('<th scope="row">') == 3 and "<caption>" in page
-    assert "A &lt;log&gt;: not yet" in page and "Hertz to mel: solved on 2026-02-03, 2 tries" in page
+    assert "A &lt;log&gt; · not yet" in page and "Hertz to mel · solved on 2026-02-03, 2 tries" in page
     assert "/data/" not in page + text
 
 
@@ -221,7 +221,7 @@ def test_a_page_to_print(tmp_path):
     path = one.save(tmp_path / "new" / "passport.html", name="Ada <Lovelace>")
     text = path.read_text(encoding="utf-8")
     assert text.startswith("<!doctype html>") and 'lang="en"' in text and "<title>" in text and "@media print" in text
-    assert "Ada &lt;Lovelace&gt;" in text and "1 of 3 exercises" in text and "A &lt;log&gt;: open" in text
+    assert "Ada &lt;Lovelace&gt;" in text and "1 of 3 exercises" in text and "A &lt;log&gt; · open" in text
     assert "<script" not in text and "http" not in text and "{" not in text.split("</style>")[1]
     assert "<b></b>" not in one.save(tmp_path / "nobody.htm").read_text(encoding="utf-8")
     with pytest.raises(OptionError, match=r"ends in \.html"):
