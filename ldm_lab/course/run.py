@@ -38,7 +38,8 @@ def environment(*, profile: str, strict: bool, model: str = "") -> Iterator[dict
         path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
         changes = {"IPYTHONDIR": home, "PYTHONPATH": path, "COURSE_PROFILE": profile, "COURSE_STRICT": "1" if strict else "",
                    "LDM_LAB_MODEL": model, "LDM_LAB_PASSPORT": str(Path(home) / "passport.json"), "MPLBACKEND": "agg"}
-        yield {**os.environ, **changes}
+        # Threads that spin while they wait make several kernels on the same cores many times slower.
+        yield {"OMP_WAIT_POLICY": "passive", **os.environ, **changes}
 
 
 def run(book: dict, folder: Path, *, profile: str = "fast", strict: bool = True, model: str = "",

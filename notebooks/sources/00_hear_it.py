@@ -13,13 +13,15 @@
 # the machine and listen at every joint.
 #
 # **Afterwards you can** name the parts between a prompt and a sound, say what goes in and out of each, and tell by ear
-# which part has failed. **You need** Python enough to run a cell. **Time:** 15 minutes to read and play; all cells
-# together run in less than a minute on a laptop, without GPU and without network.
+# which part has failed. **You need** Python enough to run a cell; no GPU, no network. **Time:** 15 minutes to read and
+# play, 15 for the exercises; {{minutes}}.
 
 # %% name="setup"
 import numpy as np
+import torch
 
 from ldm_lab import course
+from ldm_lab.course import OPEN, assert_same
 from ldm_lab.course.lessons import hear_it as lesson
 from ldm_lab.widgets import PromptStudio, player
 
@@ -27,7 +29,7 @@ ldm = course.load("lab")
 ldm
 
 # %% [markdown] name="studio-text"
-# ## Words in, sound out
+# ## Hear it
 #
 # Press **Generate**, then play the sound. Change the words, the seed or the sliders, and press it again.
 #
@@ -51,7 +53,7 @@ studio
 # everyday sounds, and it knows them roughly. `studio.result.save("mine.wav")` keeps a sound you like.
 
 # %% [markdown] name="map-text"
-# ## The map
+# ## Where we are
 #
 # Between your words and the sound stand four networks (purple). The boxes with square corners are what flows between
 # them. This diagram comes back in every lesson, with the box lit that the lesson builds.
@@ -170,8 +172,45 @@ print("same seed:", np.corrcoef(curves)[np.triu_indices(3, 1)].round(2))
 # **Explain.** The words decide *what* it becomes. But the noise is the same, and it often leaves its mark on *when* it is
 # loud. Is that luck? Make the three sounds with three different seeds (`seed=5`, `6`, `7`), measure again, and compare.
 
+# %% [markdown] name="eight-text"
+# ## The whole machine in eight lines
+#
+# Everything above fits in one cell: each line is one box of the map. The names on the right are the ones the whole course
+# uses. (`guide` asks the UNet twice and exaggerates the difference, `grid` is the plan of the steps: lessons 08 and 07.)
+
+# %% name="eight"
+from ldm_lab.diffusion.denoiser import noise_to_x
+from ldm_lab.diffusion.guidance import guide
+from ldm_lab.diffusion.samplers import sample_ddim
+from ldm_lab.diffusion.schedule import grid
+from ldm_lab.rng import Rng
+
+emb, uncond = ldm.clap.encode_text(["a dog barking"]).detach(), ldm.clap.encode_text([""]).detach()
+sigmas = grid(ldm.schedule, course.pick(fast=4, laptop=25), "exponential")      # how much noise is left after each step
+x = noise_to_x(Rng(7).randn((1, *ldm.latent_shape(2.56)), "start", 0), sigmas[0])
+denoise = guide(ldm.denoiser(), emb, uncond, scale=3.0)                         # UNet, twice a step
+with torch.no_grad():
+    z = sample_ddim(denoise, x, sigmas)                                         # noise to latent
+mel = ldm.latent_to_mel(z)                                                      # decoder
+wav = ldm.mel_to_wav(mel)                                                       # vocoder
+
+# %% [markdown] name="eight-same"
+# Is that really what the library does? Ask it for the same sound, with the same sampler and seed, and compare all samples.
+
+# %% name="eight-check"
+asked = ldm.generate("a dog barking", seed=7, sampler="ddim", grid="exponential", guidance=3.0, steps=len(sigmas) - 1,
+                     progress=False)
+assert_same(wav[0], asked.audio[0], tolerance=1e-4)
+
+# %% name="eight-player"
+player(wav[0], title="Made by eight lines")
+
 # %% [markdown] name="exercise"
-# ## Exercise: which box is broken?
+# ## Exercises
+#
+# A card under each tells what is right and what to try; nothing can break. Hints unfold one by one.
+#
+# ### Exercise 1 · Which box is broken?
 #
 # ●○○ · 5 minutes. Below are three sounds for the same prompt as on the map, each from a stack with **one** broken box.
 # Listen to all, look at the pictures, and diagnose: `"clap"`, `"unet"`, `"decoder"` or `"vocoder"`. (One of the four
@@ -181,19 +220,112 @@ print("same seed:", np.corrcoef(curves)[np.triu_indices(3, 1)].round(2))
 patients = lesson.broken(sound)
 player({"healthy": sound.wav, **patients}, title="One broken box each")
 
+# %% name="diagnosis"
+### BEGIN SOLUTION
+diagnosis = {"A": "unet", "B": "vocoder", "C": "clap"}
+### STUB
+# diagnosis = {"A": OPEN, "B": OPEN, "C": OPEN}
+### END SOLUTION
+
+# %% name="diagnosis-check"
+lesson.diagnosis.check(diagnosis)
+
 # %% [markdown] name="hints"
 # <details><summary>Hint 1</summary>Two questions sort them: is it still the right <i>thing</i>? Is it <i>clean</i>?</details>
 # <details><summary>Hint 2</summary>Follow the map backwards from the damage. A wrong thing in a good voice was wrong before
 # the first step. A right thing in a bad voice went wrong after the picture was ready.</details>
 # <details><summary>Hint 3</summary>One of them has noise in the picture itself. Whose job is it to remove noise?</details>
+# {{solution}}
 
-# %% name="diagnosis"
+# %% [markdown] name="order-task"
+# ### Exercise 2 · Put the boxes in order
+#
+# ●○○ · 3 minutes. Order the eight names as they come into play when a prompt becomes a sound:
+# `"vocoder"`, `"embedding"`, `"log-mel"`, `"decoder"`, `"prompt"`, `"unet"`, `"latent"`, `"clap"`. Try without looking up.
+
+# %% name="order"
 ### BEGIN SOLUTION
-diagnosis = {"A": "unet", "B": "vocoder", "C": "clap"}
+order = ["prompt", "clap", "embedding", "unet", "latent", "decoder", "log-mel", "vocoder"]
 ### STUB
-# diagnosis = {"A": course.OPEN, "B": course.OPEN, "C": course.OPEN}
+# order = OPEN
 ### END SOLUTION
-lesson.diagnosis.check(diagnosis)
+
+# %% name="order-check"
+lesson.order.check(order)
+
+# %% [markdown] name="order-hints"
+# <details><summary>Hint 1</summary>Networks and data take turns: words, a network, data, a network, ...</details>
+# <details><summary>Hint 2</summary>The sound is compressed twice: as a picture, and the picture as a latent. Making one goes
+# the other way.</details>
+# <details><summary>Hint 3</summary>Run <code>course.diagram()</code> and read the upper row from left to right, then the
+# lower one.</details>
+# {{solution}}
+
+# %% [markdown] name="squeeze-task"
+# ### Exercise 3 · How small is the latent?
+#
+# ●●○ · 7 minutes. Write `numbers(seconds)`: how many numbers describe `seconds` of sound as a latent, as a log-mel and as a
+# waveform? Return three whole numbers in that order. One second is 16,000 samples, a mel column comes every 160 samples
+# and has 64 bands. The latent is 8 times smaller in both directions of the mel, and has 16 channels. (Take times that
+# divide evenly; lesson 03 rounds.)
+
+# %% name="squeeze"
+### BEGIN SOLUTION
+def numbers(seconds):
+    wav = round(seconds * 16000)
+    frames = wav // 160
+    return 16 * (frames // 8) * (64 // 8), frames * 64, wav
+### STUB
+# def numbers(seconds):
+#     return OPEN
+### END SOLUTION
+
+# %% name="squeeze-check"
+lesson.numbers.check(numbers)
+
+# %% name="squeeze-use"
+numbers = lesson.numbers.use(numbers)
+latent, picture, sound_numbers = numbers(2.56)
+print(f"{sound_numbers / latent:.0f} samples of sound for each number of the latent")
+
+# %% [markdown] name="squeeze-hints"
+# <details><summary>Hint 1</summary>Count columns first: how many samples are there, and how many make one column?</details>
+# <details><summary>Hint 2</summary>A picture of <i>T</i> columns and 64 bands has 64 <i>T</i> numbers. Which two sizes does
+# the latent have, and how many pictures (channels) of that size?</details>
+# <details><summary>Hint 3</summary>For the latent: 16 · (columns // 8) · (64 // 8).</details>
+# {{solution}}
+
+# %% [markdown] name="broke"
+# ## What broke
+#
+# A true story. AudioLDM is trained with one trick that lesson 08 explains: in one training example of ten the words are
+# taken away. The original code did this inside the box that makes embeddings, and nothing switched it off afterwards. The
+# model was fine, nothing crashed, and still: now and then a prompt gave a sound of something else.
+
+# %% name="broke-run"
+def embedding_that_drops(words, draw):
+    dropped = draw < 0.1  # meant for training only
+    return ldm.clap.encode_text(["" if dropped else words])
+
+draws = Rng(0).numpy("draws").random(20)
+heard = [(embedding_that_drops("a dog barking", d) @ emb.T).item() for d in draws]
+print("cosine to what was asked, 20 prompts:", *(f"{cosine:.1f}" for cosine in heard))
+
+# %% name="broke-sound"
+ignored = ldm.generate("", seed=7, progress=False)
+player({"words arrived": asked.audio[0], "words dropped": ignored.audio[0]}, title="a dog barking")
+
+# %% [markdown] name="broke-why"
+# A fault that strikes rarely hides well: every single sound is plausible. The lesson for builders: randomness belongs to
+# the training loop, not to the parts. In this library the words are dropped in one place, which sampling never visits.
+
+# %% [markdown] name="quiz-text"
+# ## Quiz
+#
+# Five questions; every choice tells you something.
+
+# %% name="quiz"
+lesson.QUIZ
 
 # %% [markdown] name="verdict"
 # ## What this showed, and what it did not
@@ -209,4 +341,6 @@ lesson.diagnosis.check(diagnosis)
 #
 # **Next:** 01, from sound to log-mel picture and what is lost on the way. **Paper:** Liu et al. 2023,
 # *AudioLDM: Text-to-Audio Generation with Latent Diffusion Models*, [arXiv 2301.12503](https://arxiv.org/abs/2301.12503),
-# figure 1 is this map.
+# figure 1 is this map. **Words:** [prompt](guide/glossary.md#prompt) · [embedding](guide/glossary.md#embedding) ·
+# [latent](guide/glossary.md#latent) · [log-mel](guide/glossary.md#log-mel) · [vocoder](guide/glossary.md#vocoder) ·
+# [guidance](guide/glossary.md#guidance) · [seed](guide/glossary.md#seed)

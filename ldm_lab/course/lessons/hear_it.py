@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from ldm_lab.audio.mel import istft, mel_to_magnitude
-from ldm_lab.course.exercise import Exercise, choices
+from ldm_lab.course.exercise import Exercise, choices, custom, same_function
+from ldm_lab.course.quiz import Question, quiz
 from ldm_lab.rng import Rng
 from ldm_lab.trace import Trace, follow
 
@@ -65,4 +66,94 @@ diagnosis = Exercise(
         "blaming the decoder for the picture": {**KEY, "A": "decoder"},
         "blaming the UNet for the wrong thing": {**KEY, "C": "unet"},
     },
+)
+
+ORDER = ("prompt", "clap", "embedding", "unet", "latent", "decoder", "log-mel", "vocoder")
+
+
+def _order(given: object) -> str | None:
+    """What is wrong with an order of the eight boxes: the first box that comes too early."""
+    names = [str(name).strip().lower() for name in given]
+    if sorted(names) != sorted(ORDER):
+        missing, extra = sorted(set(ORDER) - set(names)), sorted(set(names) - set(ORDER))
+        return f"Each of the eight names once, please. Missing: {', '.join(missing) or 'none'}; not among them: {', '.join(extra) or 'none'}."
+    place = next((i for i, (name, right) in enumerate(zip(names, ORDER)) if name != right), None)
+    if place is None:
+        return None
+    before = f"The first {place} are right. " if place else ""
+    return f"{before}Number {place + 1} cannot be {names[place]!r} yet: ask what it needs to be given, and who makes that."
+
+
+order = Exercise(
+    "00", "order", "The boxes in order",
+    reference=list(ORDER), judge=custom(_order), right={"a tuple": ORDER},
+    wrong={
+        "making the picture before the latent is unpacked": ["prompt", "clap", "embedding", "unet", "latent", "log-mel", "decoder", "vocoder"],
+        "the way back, from sound to words": list(reversed(ORDER)),
+        "the embedding before CLAP": ["prompt", "embedding", "clap", "unet", "latent", "decoder", "log-mel", "vocoder"],
+        "one box left out": list(ORDER[:-1]),
+    },
+)
+
+
+def _numbers(seconds: float) -> tuple[int, int, int]:
+    wav = round(seconds * 16000)
+    return 16 * (wav // 160 // 8) * 8, wav // 160 * 64, wav
+
+
+numbers = Exercise(
+    "00", "numbers", "How small is the latent?",
+    reference=_numbers, judge=same_function([(2.56,), (5.12,), (10.24,)]),
+    right={"by rates per second": lambda s: (round(s * 100 / 8) * 8 * 16, round(s * 100) * 64, round(s * 16000))},
+    wrong={
+        "forgetting the 16 channels of the latent": lambda s: (_numbers(s)[0] // 16, *_numbers(s)[1:]),
+        "shrinking the latent in time only": lambda s: (_numbers(s)[0] * 8, *_numbers(s)[1:]),
+        "giving the three in the opposite order": lambda s: _numbers(s)[::-1],
+        "one mel column a sample": lambda s: (_numbers(s)[0], round(s * 16000) * 64, round(s * 16000)),
+    },
+    then="The network that does all the work sees ten times fewer numbers than there are samples.",
+)
+
+QUIZ = quiz(
+    "00",
+    Question("Where in the stack do your words go?",
+             right="Through CLAP into an embedding, which the UNet is given in every step",
+             because="Right: one vector of length 1 stands for all the words, and it is present at each of the steps.",
+             others={
+                 "Into the vocoder, which speaks them": "The vocoder only sees the log-mel picture. It would voice any picture.",
+                 "Into the noise, which depends on the words": "The noise depends on the seed alone: that is why one seed gives related sounds.",
+                 "Into the decoder, which draws what they say": "The decoder sees the latent only. The words have done their work before.",
+             }),
+    Question("What does another seed change?",
+             right="The noise that sampling starts from",
+             because="Right: all else stays the same, and that alone gives another sound for the same words.",
+             others={
+                 "The weights of the networks": "The weights were fixed when training ended; nothing you do here changes them.",
+                 "How strongly the words pull": "That is guidance.",
+                 "The number of steps": "That is a setting of its own. More steps with the same seed give nearly the same sound.",
+             }),
+    Question("Why does the diffusion run on a latent and not on the waveform?",
+             right="The latent has ten times fewer numbers, so each step is far cheaper",
+             because="Right: you counted them. The UNet runs many times for one sound, the decoder and the vocoder once.",
+             others={
+                 "Waveforms cannot be made noisy": "Nothing is easier: lesson 05 begins with noise on waveforms.",
+                 "The latent sounds better": "A latent has no sound of its own, and going through it loses a little.",
+                 "CLAP only understands latents": "CLAP listens to sound (and reads words). It never sees the latent.",
+             }),
+    Question("A sound is clean and well voiced, but it is the wrong thing. Which box is the first suspect?",
+             right="CLAP: the wrong direction reached the UNet",
+             because="Right: noise was removed properly, but towards a wrong goal.",
+             others={
+                 "The vocoder": "A broken vocoder gives the right thing in a bad voice.",
+                 "The decoder": "A broken decoder damages every picture; this one is clean.",
+                 "The seed": "A seed varies the sound within what the words allow. Another thing altogether needs other words.",
+             }),
+    Question("What may you conclude when guidance 7 scores higher than guidance 3 for one prompt and one seed?",
+             right="Little: it is one sound, judged by the model's own ear",
+             because="Right: lesson 11 shows how many sounds and which listeners it takes.",
+             others={
+                 "That 7 is better for this model": "One pair of sounds is one toss of a coin. Try three seeds and see.",
+                 "That people will prefer it": "The CLAP score is the model's own opinion. People may hear something harsh.",
+                 "That more steps would help too": "Steps and guidance are different knobs; this says nothing about steps.",
+             }),
 )
