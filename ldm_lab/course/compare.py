@@ -28,7 +28,7 @@ def as_tensor(value: object) -> Tensor | None:
     if isinstance(value, Tensor):
         value = value.detach().cpu()
     elif isinstance(value, (bool, int, float, complex, np.ndarray, np.number, np.bool_)):
-        value = torch.as_tensor(value)
+        value = torch.from_numpy(np.array(value))  # a Python float stays a double
     else:
         return None
     return value.to(torch.complex128 if value.is_complex() else torch.float64)

@@ -126,7 +126,7 @@ def same_function(cases: Sequence[tuple] | Callable[[], Sequence[tuple]], *, tol
             difference = compare(got, expected, tolerance=tolerance, relative=relative)
             if difference is not None:
                 told = (f"Trial {number + 1} of {len(known)}: {_arguments(arguments)}.",) if len(known) > 1 else ()
-                named = _likely(exercise, lambda wrong, a=arguments: call(wrong, *a), got, tolerance, relative)
+                named = _likely(exercise, lambda function: [call(function, *case) for case in known], answer, tolerance, relative)
                 heard, words = _hear(difference, got, expected, sound)
                 return Finding(False, (*told, *difference.lines(), *words, *named), heard)
         return Finding(True, (f"As the reference gives in {len(known)} trial{'s' * (len(known) > 1)}, to {tolerance:g}.",))
@@ -143,7 +143,7 @@ def same_value(*, tolerance: float = 0.0, relative: bool = False,
         difference = compare(answer, exercise.reference, tolerance=tolerance, relative=relative)
         if difference is None:
             return Finding(True)
-        named = _likely(exercise, lambda wrong: wrong, answer, tolerance, relative)
+        named = _likely(exercise, lambda value: value, answer, tolerance, relative)
         heard, words = _hear(difference, answer, exercise.reference, sound)
         # The value is the answer: what was expected stays hidden.
         shown = () if difference.expected is not None and difference.expected.ndim == 0 else difference.lines()
@@ -189,12 +189,13 @@ def custom(function: Callable[[object], object]) -> Callable[[Exercise, object],
     return judge
 
 
-def _likely(exercise: Exercise, outcome: Callable[[object], object], got: object, tolerance: float, relative: bool) -> tuple[str, ...]:
+def _likely(exercise: Exercise, outcome: Callable[[object], object], answer: object, tolerance: float, relative: bool) -> tuple[str, ...]:
+    """The known mistake whose outcome is that of `answer`, on all trials together: on one alone two mistakes may agree."""
     for words, wrong in exercise.wrong.items():
         try:
-            if compare(got, outcome(wrong), tolerance=max(tolerance, 1e-9), relative=relative) is None:
+            if compare(outcome(answer), outcome(wrong), tolerance=max(tolerance, 1e-9), relative=relative) is None:
                 return (f"This is what comes out of {words}.",)
-        except Exception:  # a wrong answer may fail on this case; then it is not the one
+        except Exception:  # one of them may fail on a later trial; then it is not the one
             continue
     return ()
 
