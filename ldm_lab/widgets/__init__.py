@@ -26,6 +26,7 @@ _NAMES = {
     "InpaintBrush": "ldm_lab.widgets.brush",
     "TransferStrip": "ldm_lab.widgets.strip",
     "QuizPanel": "ldm_lab.widgets.quiz",
+    "BrowserCheck": "ldm_lab.widgets.browser_check",
     "describe": "ldm_lab.widgets.transcript",
 }
 

@@ -57,6 +57,7 @@ FACTORIES = {
     "ListeningTest in a trial": in_trial,
     "Studio": lambda ldm: widgets.Studio(ldm, **QUICK),
     "QuizPanel": quiz,
+    "BrowserCheck": lambda ldm: widgets.BrowserCheck(heard="two"),
 }
 FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]"
 # What Tab must reach: everything enabled that is shown, but in a group with arrow keys (tabindex -1) only one member.
