@@ -1,6 +1,8 @@
 # Two commands:
 #   make course    environment, check-up, a first sound, and the course in your browser
 #   make test      the same environment, then ruff, pytest and every notebook
+# And for those who change the lessons:
+#   make notebooks notebooks from their sources, and a run of every solution that has changed (minutes)
 #
 # Variables: PYTHON=python3.12   which interpreter      LAB=0          stop after the first sound
 #            PIP_ARGS="..."      extra words for pip    NO_BROWSER=1   start JupyterLab without opening a browser
@@ -23,10 +25,10 @@ CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 # One thread a worker and workers that sleep while they wait: two busy pools on the same cores are slower than one.
 TEST_ENV := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive
 
-.PHONY: help course test lint pytest notebooks numpy clean
+.PHONY: help course test lint pytest lessons notebooks numpy clean
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | head -8
+	@sed -n 's/^# \{0,1\}//p' Makefile | head -9
 
 course: $(READY)
 	$(BIN)/ldm-lab doctor
@@ -36,7 +38,7 @@ ifneq ($(LAB),0)
 	$(BIN)/ldm-lab lab
 endif
 
-test: lint pytest notebooks
+test: lint pytest lessons
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -44,8 +46,12 @@ lint: $(READY)
 pytest: $(READY)
 	$(TEST_ENV) $(BIN)/python -m pytest -n $(CORES) tests $(PYTEST_ARGS)
 
+# Every notebook, unsolved and solved, in fresh kernels with the network closed.
+lessons: $(READY)
+	$(TEST_ENV) $(BIN)/python -m pytest --nbmake --nbmake-timeout=300 --nbmake-kernel=python3 -n $(CORES) --durations=0 --durations-min=20 notebooks
+
 notebooks: $(READY)
-	$(TEST_ENV) $(BIN)/python -m pytest --nbmake --nbmake-timeout=300 --nbmake-kernel=python3 notebooks
+	$(BIN)/python -m ldm_lab.course.build --run
 
 # The library runs on NumPy 1.26 and 2.x, without torchaudio and laion-clap: both are tried, on the one PyTorch.
 numpy: $(READY)

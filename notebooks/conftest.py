@@ -1,21 +1,22 @@
-"""`pytest --nbmake notebooks`: every kernel starts with the network closed, and with one thread a worker."""
+"""`pytest --nbmake notebooks`: every kernel starts with the network closed and the fast profile; solutions are checked strictly."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shutil
-import tempfile
-from pathlib import Path
 
-GUARD = Path(__file__).resolve().parent.parent / "tests" / "notebooks" / "no_network.py"
+import pytest
+
+from ldm_lab.course.run import environment
+
+SET = ("IPYTHONDIR", "COURSE_PROFILE", "COURSE_STRICT", "LDM_LAB_PASSPORT", "PYTHONPATH", "OMP_WAIT_POLICY", "MPLBACKEND")
 
 
-def pytest_configure(config) -> None:
-    home = tempfile.mkdtemp(prefix="ldm-lab-ipython-")
-    startup = Path(home) / "profile_default" / "startup"
-    startup.mkdir(parents=True)
-    shutil.copy(GUARD, startup / "00_no_network.py")
-    os.environ["IPYTHONDIR"] = home
-    os.environ.setdefault("MPLBACKEND", "agg")
-    os.environ.setdefault("LDM_LAB_PASSPORT", str(Path(home) / "passport.json"))  # not that of whoever runs the tests
-    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item, nextitem):
+    with contextlib.ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        strict = item.path.parent.name == "solutions"
+        values = stack.enter_context(environment(profile="fast", strict=strict, model=os.environ.get("LDM_LAB_MODEL", "")))
+        for name in SET:
+            patch.setenv(name, values[name])
+        return (yield)

@@ -10,8 +10,8 @@ import torch
 
 from ldm_lab import course
 from ldm_lab.audio.mel import log_mel
-from ldm_lab.course import synth
 from ldm_lab.corpus import open_corpus
+from ldm_lab.course import synth
 from ldm_lab.errors import CorpusError, OptionError
 
 

@@ -129,7 +129,7 @@ QUIZ = quiz(
              because="Right: all else stays the same, and that alone gives another sound for the same words.",
              others={
                  "The weights of the networks": "The weights were fixed when training ended; nothing you do here changes them.",
-                 "How strongly the words pull": "That is guidance.",
+                 "How strongly the words pull": "That is guidance: how far each step exaggerates what the words change.",
                  "The number of steps": "That is a setting of its own. More steps with the same seed give nearly the same sound.",
              }),
     Question("Why does the diffusion run on a latent and not on the waveform?",
