@@ -411,3 +411,27 @@ def test_lab_opens_the_first_lesson(lab, monkeypatch):
 def test_lab_names_the_lessons_there_are(lab):
     done = lab("lab", "77_nothing.ipynb")
     assert done.code == 2 and "77_nothing.ipynb" in done.err and "lessons" in done.err
+
+
+def test_a_lesson_is_found_by_how_its_name_begins(root):
+    from ldm_lab.cli import desk
+    from ldm_lab.errors import OptionError
+
+    assert desk.find_lesson("00") == root / "notebooks" / "00_hear_it.ipynb"
+    with pytest.raises(OptionError, match="could be 00_hear_it.ipynb or 01"):
+        desk.find_lesson("0")
+
+
+def test_an_installed_course_is_copied_before_work_and_never_over_it(tmp_path, monkeypatch):
+    from ldm_lab.cli import desk
+
+    inside = tmp_path / "site" / "ldm_lab" / "notebooks"
+    for name in ("00_hear_it.ipynb", "solutions/00_hear_it.ipynb", "guide/glossary.md"):
+        (inside / name).parent.mkdir(parents=True, exist_ok=True)
+        (inside / name).write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    found = desk.find_lesson("00", package=inside.parent)
+    assert found == tmp_path / "ldm-lab-course" / "00_hear_it.ipynb"
+    assert (found.parent / "guide" / "glossary.md").is_file() and (found.parent / "solutions" / "00_hear_it.ipynb").is_file()
+    found.write_text("my work")
+    assert desk.find_lesson("00", package=inside.parent).read_text() == "my work"

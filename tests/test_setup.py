@@ -150,7 +150,8 @@ def test_the_wheel_carries_weights_sounds_and_recipes(root):
     inside = {file.distribution_path.replace("\\", "/") for file in builder.recurse_included_files()}
     for name in ("ldm_lab/cli/main.py", "ldm_lab/assets/corpus/sources.csv", "ldm_lab/recipes/diffusion.toml",
                  "ldm_lab/assets/checkpoints/lab/manifest.json", "ldm_lab/assets/checkpoints/lab/unet.safetensors",
-                 "ldm_lab/assets/corpus/clips.csv", "ldm_lab/notebooks/00_hear_it.ipynb"):
+                 "ldm_lab/assets/corpus/clips.csv", "ldm_lab/notebooks/00_hear_it.ipynb", "ldm_lab/course/no_network.py",
+                 "ldm_lab/notebooks/solutions/00_hear_it.ipynb", "ldm_lab/notebooks/guide/glossary.md"):
         assert name in inside, name
     assert not [name for name in inside if not name.startswith("ldm_lab/")]
 

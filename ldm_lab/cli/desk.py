@@ -22,7 +22,7 @@ def add_commands(commands, common: argparse.ArgumentParser) -> None:
     doctor.set_defaults(run=run_doctor)
 
     lab = commands.add_parser("lab", parents=[common], help="open the course in JupyterLab")
-    lab.add_argument("notebook", nargs="?", default=FIRST_LESSON, help=f"lesson to open; default: {FIRST_LESSON}")
+    lab.add_argument("notebook", nargs="?", default=FIRST_LESSON, help=f"lesson to open, or how its name begins (05); default: {FIRST_LESSON}")
     lab.add_argument("--no-browser", action="store_true", help="start the server only and show its address")
     lab.add_argument("--port", type=int, help="default: the first free one from 8888")
     lab.set_defaults(run=run_lab)
@@ -58,22 +58,29 @@ def run_lab(args: argparse.Namespace) -> int:
     return subprocess.run(command).returncode
 
 
-def find_lesson(name: str) -> Path:
-    """The notebook called `name`: a path, or a lesson of the source tree; from an installed wheel it is copied first."""
+def find_lesson(name: str, *, package: Path | None = None) -> Path:
+    """The notebook called `name`: a path, a lesson of the source tree, or how its name begins ("05").
+
+    From an installed wheel (`package`) the course is copied into `ldm-lab-course` of the current folder first, because an
+    installed package is no place to work in; what is there already stays as it is.
+    """
     given = Path(name)
     if given.is_file():
         return given
-    package = Path(__file__).resolve().parents[1]
+    package = package or Path(__file__).resolve().parents[1]
     beside, inside = package.parent / "notebooks", package / "notebooks"
-    if (beside / name).is_file():
-        return beside / name
-    if (inside / name).is_file():  # an installed package is not a place to work in
-        own = Path.cwd() / "ldm-lab-course"
-        own.mkdir(exist_ok=True)
-        for lesson in sorted(inside.glob("*.ipynb")):
-            if not (own / lesson.name).exists():
-                shutil.copy(lesson, own / lesson.name)
-        return own / name
-    lessons = sorted({path.name for folder in (beside, inside) for path in folder.glob("*.ipynb")})
-    found = f"the lessons are: {', '.join(lessons)}" if lessons else "no lessons are installed"
-    raise OptionError(f"no notebook {name!r}; {found}")
+    folder = beside if beside.is_dir() else inside
+    lessons = sorted(path.name for path in folder.glob("*.ipynb"))
+    chosen = [lesson for lesson in lessons if lesson == name] or [lesson for lesson in lessons if lesson.startswith(name)]
+    if len(chosen) != 1:
+        found = f"the lessons are: {', '.join(lessons)}" if lessons else "no lessons are installed"
+        raise OptionError(f"no notebook {name!r}; {found}" if not chosen else f"{name!r} could be {' or '.join(chosen)}")
+    if folder is beside:
+        return beside / chosen[0]
+    own = Path.cwd() / "ldm-lab-course"
+    for page in sorted(path for path in inside.rglob("*") if path.is_file()):
+        target = own / page.relative_to(inside)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            shutil.copy(page, target)
+    return own / chosen[0]

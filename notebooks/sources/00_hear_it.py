@@ -283,17 +283,17 @@ def numbers(seconds):
 # %% name="squeeze-check"
 lesson.numbers.check(numbers)
 
-# %% name="squeeze-use"
-numbers = lesson.numbers.use(numbers)
-latent, picture, sound_numbers = numbers(2.56)
-print(f"{sound_numbers / latent:.0f} samples of sound for each number of the latent")
-
 # %% [markdown] name="squeeze-hints"
 # <details><summary>Hint 1</summary>Count columns first: how many samples are there, and how many make one column?</details>
 # <details><summary>Hint 2</summary>A picture of <i>T</i> columns and 64 bands has 64 <i>T</i> numbers. Which two sizes does
 # the latent have, and how many pictures (channels) of that size?</details>
 # <details><summary>Hint 3</summary>For the latent: 16 · (columns // 8) · (64 // 8).</details>
 # {{solution}}
+
+# %% name="squeeze-use"
+numbers = lesson.numbers.use(numbers)
+latent, picture, sound_numbers = numbers(2.56)
+print(f"{sound_numbers / latent:.0f} samples of sound for each number of the latent")
 
 # %% [markdown] name="broke"
 # ## What broke
