@@ -347,10 +347,10 @@ course.table([{"system": name, "invented": bench.TRUTH["ovl"][name], "OVL": m["v
                "95 %": f"{m['low']:.0f} to {m['high']:.0f}", "answers": m["n"]} for name, m in means.items()])
 
 # %% [markdown] name="simulate-why"
-# **Explain.** The one that always says 50 and the one that turns the scale around are found for certain. Who guesses or falls
-# asleep still puts the reference above the anchor now and then, and with few items some get through: more anchors catch
-# more. The harsh listener stays, and has to. The intervals are wide although there are many answers: both people and sounds are
-# drawn again, and the sounds are few. More listeners would not help much; more *sounds* would.
+# **Explain.** The one that always says 50 and the one that turns the scale around are found for certain. Who guesses has an even chance
+# to get through: of two random numbers, the first is larger half of the time. The harsh listener stays, and has to: he pulls every mean down
+# by about three points, the differences stay. The intervals are wide although there are many answers: both people and sounds
+# are drawn again, and there are few sounds. More listeners would not help much; more *sounds* would.
 #
 # How many answers does a question need? In an ABX test (is X equal to A or B?) guessing is right half of the time:
 
