@@ -166,11 +166,18 @@ wrong = {"all angles 0": torch.zeros_like(magnitude), "random angles": angles}
 heard = {name: library.istft(torch.polar(magnitude, angle)[None], length=len(wav))[0] for name, angle in wrong.items()}
 player({"recording": wav, **{name: x / x.abs().max() for name, x in heard.items()}}, title="Right lengths, wrong angles")
 
+# %% [markdown] name="throw-measure-text"
+# How much does a wave repeat itself after 10 ms, one frame? 1 = entirely, 0 = not at all.
+
+# %% name="throw-measure"
+for name, x in {"recording": wav, **heard}.items():
+    print(f"{name:14} {lesson.correlation(x[160:], x[:-160]):5.2f}")
+
 # %% [markdown] name="throw-why"
-# **Explain.** Angle 0 in every frame means that every frame begins with the same click: you hear the frame rate, 100 a second,
-# as a hum. Random angles make neighbouring frames, which share most of their samples, contradict each other. So the
-# angle matters for a *consistent* wave. Yet your ear hardly knows it: many sets of angles that fit together sound the same.
-# Finding one such set is the vocoder's job, and lesson 02.
+# **Explain.** With angle 0 everywhere, each frame starts its swing anew, and there are 100 frames a second: a robot that buzzes
+# at 100 Hz. Random angles let neighbouring frames, which share most of their samples, contradict each other. So angles
+# must fit *together*. But many sets do fit, and to the ear they are nearly one. Finding such a set is the vocoder's
+# job, and lesson 02.
 
 # %% [markdown] name="ear-text"
 # ## The mel scale
@@ -181,7 +188,7 @@ player({"recording": wav, **{name: x / x.abs().max() for name, x in heard.items(
 player(lesson.steps_of_pitch(), title="A step of 100 Hz, twice")
 
 # %% [markdown] name="ear-why"
-# **Explain.** From 200 to 300 Hz is a fifth, the beginning of *Twinkle, twinkle*. From 4000 to 4100 Hz is less than half a
+# **Explain.** From 200 to 300 Hz is a fifth, the leap in *Twinkle, twinkle*. From 4000 to 4100 Hz is less than half a
 # semitone. The ear counts ratios, at least above a few hundred hertz. So 513 equal bins are wasteful at the top. The *mel
 # scale* is a ruler that follows the ear. Slaney's version, which AudioLDM uses (it is librosa's default), is straight
 # below 1 kHz and logarithmic above:
@@ -343,25 +350,28 @@ course.table([{"pair": name, "mel difference": (my_log_mel(a) - my_log_mel(b)).a
 
 # %% [markdown] name="fit-why"
 # **Explain.** This is the heart of the lesson. The mels nearly agree, and the waves have nothing in common: their
-# correlation is near 0. *The phase is gone*, and it is free. Listen closely, though: the fitted sheep is rougher than the
-# recording. Inside one wide band the mel does not say *which* frequencies make up the sum, so the fit leaves them noisy. What
-# the mel does not ask for, descent does not give.
+# correlation is near 0. *The phase is gone*, and it is free. Listen closely, though: the fitted sheep is hoarser than the
+# recording. Inside one wide band the mel does not say *which* frequencies make up the sum, so the fit leaves them noisy.
+# What the mel does not ask for, descent does not give.
 
 # %% [markdown] name="fast-lane-text"
 # ### The fast lane
 #
-# The shipped vocoder does the same in one pass, because it has learnt from thousands of sounds what waves usually look like
-# inside a band. Compare the two columns: whose mel is nearer, and which one sounds nearer?
+# The shipped vocoder does the same without any descent: it has learnt from thousands of sounds what waves usually look like
+# inside a band (lesson 02). The *spectral distance* looks at full spectra of three window lengths, closer than a mel does.
+# **Predict:** who is nearer to the recording, in mel and in spectrum: a wave fitted to exactly this mel, or the
+# network?
 
 # %% name="fast-lane"
 target = ldm.wav_to_mel(wav[None])
 spoken = ldm.mel_to_wav(target)[0].detach()
-course.table([{"wave": name, "mel difference": (my_log_mel(x) - mel).abs().mean(), "correlation": lesson.correlation(x, wav)}
-              for name, x in {"fitted, seed 1": first, "shipped vocoder": spoken}.items()])
+course.table([{"wave": name, "mel difference": (my_log_mel(x) - mel).abs().mean(), "spectral distance": lesson.spectral(wav, x),
+               "correlation": lesson.correlation(x, wav)} for name, x in {"fitted, seed 1": first, "shipped vocoder": spoken}.items()])
 
 # %% [markdown] name="fast-lane-why"
-# The smaller number need not be the better sound: the fit was *told* to make exactly this number small. Keep
-# that in mind for lesson 11.
+# **Explain.** The fit was *told* to make the mel difference small, and nothing else; the network was also told what real
+# spectra look like. When the two columns disagree, trust your ear, and remember it for lesson 11: a number that was
+# optimised is no longer a fair judge.
 
 # %% [markdown] name="widget-text"
 # ## Play: a box in the picture

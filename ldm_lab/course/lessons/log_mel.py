@@ -12,6 +12,7 @@ from ldm_lab.audio.mel import hz_to_mel, mel_filterbank, stft
 from ldm_lab.course.exercise import Exercise, choices, same_function
 from ldm_lab.course.plots import Picture, sheet, show
 from ldm_lab.course.quiz import Question, quiz
+from ldm_lab.evaluation.spectral import multi_resolution_stft
 from ldm_lab.rng import Rng
 
 RATE, N_FFT, HOP, BANDS, FLOOR = 16000, 1024, 160, 64, 1e-5
@@ -41,7 +42,8 @@ frames = Exercise(
         "padding one side only": lambda n, w, h, p: 1 + (n + p - w) // h,
         "rounding up: the last frame would stand over the end": lambda n, w, h, p: 1 + math.ceil((n + 2 * p - w) / h),
     },
-    then="With a padding of 432 it is exactly samples / hop. That is why the front end chose 432.",
+    then="With a padding of 432 it is exactly samples / hop: that is why the front end has it. AudioLDM's editing code pads by 512 instead, "
+         "which gives one frame more, and all of them half a hop off.",
 )
 
 # --- exercise 2: the mel scale ---------------------------------------------------------------------------------------
@@ -256,6 +258,12 @@ def steps_of_pitch() -> dict[str, Tensor]:
 def noise_start(samples: int, seed: int) -> Tensor:
     """Faint white noise (N,) from which a wave is fitted."""
     return 0.01 * Rng(seed).randn((samples,), "start")
+
+
+@torch.no_grad()
+def spectral(wav: Tensor, other: Tensor) -> float:
+    """Multi-resolution STFT distance of two waves (N,)."""
+    return float(multi_resolution_stft(wav[None], other[None]))
 
 
 def correlation(a: Tensor, b: Tensor) -> float:

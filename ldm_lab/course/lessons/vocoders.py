@@ -168,9 +168,9 @@ abx = Exercise(
 
 
 @functools.cache
-def voice(split: str, *, seconds: float = 2.56) -> Clips:
-    """All sentences of one voice in a split, each (N,) of that length."""
-    return _load([clip for clip in _corpus().split(split) if clip.caption.startswith(VOICE)], seconds)
+def voice(split: str, *, seconds: float = 2.56, shortest: float = 0.0) -> Clips:
+    """The sentences of one voice in a split, each (N,) of that length; only those that last `shortest` seconds or more."""
+    return _load([clip for clip in _corpus().split(split) if clip.caption.startswith(VOICE) and clip.seconds >= shortest], seconds)
 
 
 def windows(wav: Tensor, mel: Tensor, step: int, *, batch: int = 8, frames: int = 32) -> tuple[Tensor, Tensor]:
@@ -215,7 +215,7 @@ def draw_folds(wav: Tensor, periods: tuple[int, ...], *, rows: int = 24) -> Pict
         ax.imshow(fold_wave(wav[None, : rows * period], period)[0, 0].numpy(), aspect="auto", cmap="gray", interpolation="nearest")
         ax.set(title=f"period {period}", xticks=[], yticks=[])
     return show(figure, f"The same wave folded into rows of {', '.join(map(str, periods))} samples: upright stripes at the period of the "
-                        "tone, slanted ones elsewhere.")
+                        "tone, a scattered pattern elsewhere.")
 
 
 def verdicts(test) -> list[dict]:
