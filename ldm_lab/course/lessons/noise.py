@@ -189,7 +189,7 @@ step_at = Exercise(
 
 # --- exercise 4: the mystery ------------------------------------------------------------------------------------------
 
-MYSTERY = "animal/animal_00092.ogg"
+MYSTERY, MYSTERY_WORDS = "animal/animal_00092.ogg", "a frog croaking"
 KINDS_OF_SOUND = ("a bell", "a dog", "a drum", "a flute", "a frog", "rain", "a voice")
 
 
