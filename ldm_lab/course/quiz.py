@@ -32,7 +32,7 @@ class QuizError(LabError):
 class Question:
     """One question. `right` is right `because`; `others` are wrong choices, each with what is wrong in the thought.
 
-    Words are plain: formulas in Unicode (√ᾱ, σ², x̂₀), code in backticks. Raises QuizError.
+    Words are plain: formulas in Unicode (√ᾱ, σ², x̂₀), code in backticks, stress in asterisks. Raises QuizError.
     """
 
     text: str
@@ -59,9 +59,8 @@ class Question:
 
     @property
     def choices(self) -> list[str]:
-        """All choices in the order they are shown: always the same, and as good as drawn by lot."""
-        return sorted([self.right, *self.others],
-                      key=lambda choice: hashlib.sha256(f"{self.text}\n{choice}".encode()).digest())
+        """All choices in an order that is always the same, and as good as drawn by lot."""
+        return sorted([self.right, *self.others], key=lambda choice: _lot(self.text, choice))
 
     def feedback(self, choice: str) -> str:
         """What is said to a choice. Raises QuizError for anything else."""
@@ -71,10 +70,16 @@ class Question:
             raise QuizError(f"question {self.text!r}: {choice!r} is none of its choices")
         return self.others[choice]
 
-    def as_dict(self) -> dict:
-        """As the widget takes it."""
+    def as_dict(self, place: int) -> dict:
+        """As the widget takes it, with the right choice at `place` (counted round), the others in the order of `choices`."""
+        shown = [choice for choice in self.choices if choice != self.right]
+        shown.insert(place % (len(shown) + 1), self.right)
         return {"text": self.text, "choices": [
-            {"text": choice, "feedback": self.feedback(choice), "right": choice == self.right} for choice in self.choices]}
+            {"text": choice, "feedback": self.feedback(choice), "right": choice == self.right} for choice in shown]}
+
+
+def _lot(*words: object) -> bytes:
+    return hashlib.sha256("\n".join(map(str, words)).encode()).digest()
 
 
 class Quiz:
@@ -93,6 +98,12 @@ class Quiz:
         """The questions' names in the passport."""
         return [f"{QUIZ}{number}" for number in range(1, len(self.questions) + 1)]
 
+    def as_dicts(self) -> list[dict]:
+        """As the widget takes it. Within a quiz the right choice is in each place about equally often."""
+        drawn = sorted(range(len(self)), key=lambda number: _lot(self.lesson, number))
+        first = _lot(self.lesson)[0]
+        return [question.as_dict(first + drawn.index(number)) for number, question in enumerate(self.questions)]
+
     @property
     def panel(self) -> QuizPanel:
         """The widget. Raises LabError where anywidget is not installed."""
@@ -101,7 +112,7 @@ class Quiz:
                 from ldm_lab.widgets.quiz import QuizPanel
             except ImportError as cause:
                 raise LabError("the quiz needs anywidget to be answered: pip install 'ldm-lab[course]'") from cause
-            self._panel = QuizPanel([question.as_dict() for question in self.questions], title=self.title)
+            self._panel = QuizPanel(self.as_dicts(), title=self.title)
             self._panel.observe(self._record, "answers")
         return self._panel
 
@@ -136,8 +147,8 @@ class Quiz:
         try:
             return self.panel._repr_mimebundle_(**kwargs)
         except LabError:
-            asked = [question.as_dict() for question in self.questions]
-            return {"text/html": quiz_words.as_html(self.title, asked), "text/plain": quiz_words.as_text(self.title, asked)}
+            asked = self.title, self.as_dicts()
+            return {"text/html": quiz_words.as_html(*asked), "text/plain": quiz_words.as_text(*asked)}
 
 
 def quiz(lesson: str, *questions: Question) -> Quiz:

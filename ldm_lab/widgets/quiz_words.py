@@ -25,8 +25,11 @@ def _item(question: Mapping) -> str:
 
 
 def _rich(words: str) -> str:
-    """Escaped; what stands in backticks is code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(words))
+    """Escaped; what stands in backticks is code, in asterisks it is stressed."""
+    parts = re.split(r"(`[^`]+`|\*[^\s*](?:[^*]*[^\s*])?\*)", words)
+    tags = {"`": "code", "*": "em"}
+    return "".join(f"<{tags[part[0]]}>{html.escape(part[1:-1])}</{tags[part[0]]}>" if i % 2 else html.escape(part)
+                   for i, part in enumerate(parts))
 
 
 def as_text(title: str, questions: Sequence[Mapping], answers: Sequence[str] = ()) -> str:

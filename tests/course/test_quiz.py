@@ -12,7 +12,7 @@ from ldm_lab.course import passport
 from ldm_lab.course.quiz import Question, QuizError, quiz
 from ldm_lab.errors import LabError, OptionError
 
-FIRST = {"text": "Two waves, one mel: what differs?", "right": "the phase", "because": "A mel keeps magnitudes.",
+FIRST = {"text": "Two waves, one mel: what differs?", "right": "the phase", "because": "A mel keeps *magnitudes*.",
          "others": {"the pitch": "That is the height.", "the loudness": "That is the colour.", "x < y": "No & no `a < b`."}}
 SECOND = {"text": "Why `log`?", "right": "ears hear ratios", "because": "Each doubling sounds alike: √ᾱ.",
           "others": {"speed": "It takes longer.", "luck": "No."}}
@@ -58,6 +58,20 @@ def test_the_order_of_choices_is_fixed_and_the_right_one_is_anywhere():
                      for i in range(400))
     assert sorted(places) == [0, 1, 2, 3]
     assert min(places.values()) > 60
+
+
+def test_in_a_quiz_the_right_choice_is_everywhere_about_equally_often():
+    def places(lesson: str, count: int) -> list[int]:
+        asked = (Question(f"question {i}", right="r", because="b", others=dict.fromkeys("xyz", "no")) for i in range(count))
+        return [[choice["right"] for choice in one["choices"]].index(True) for one in quiz(lesson, *asked).as_dicts()]
+
+    lessons = [f"{number:02}" for number in range(13)]
+    assert all(sorted(Counter(places(lesson, 5)).values()) == [1, 1, 1, 2] for lesson in lessons)
+    assert all(places(lesson, 5) == places(lesson, 5) for lesson in lessons)
+    first = Counter(places(lesson, 5)[0] for lesson in lessons)
+    assert len(first) >= 3 and max(first.values()) < 8, "no quiz begins like all others"
+    twice = Counter(Counter(places(lesson, 5)).most_common(1)[0][0] for lesson in lessons)
+    assert len(twice) >= 3
 
 
 def test_feedback_belongs_to_a_choice():
@@ -118,6 +132,7 @@ def test_without_widgets_every_choice_unfolds(made):
     assert page.open == []
     assert Counter(page.seen)["details"] == Counter(page.seen)["summary"] == 4 + 3
     assert page.words.count("Right.") == 2 and page.words.count("Not this one.") == 5
+    assert page.seen.count("em") == 1 and "*" not in page.words
     assert "x < y" in page.words and "No & no a < b." in page.words and "<code>a &lt; b</code>" in data["text/html"]
     assert "application/vnd.jupyter.widget-view+json" in data
 

@@ -15,7 +15,7 @@ def a_quiz(count: int = 3) -> QuizPanel:
     def choice(name: str, right: bool, feedback: str) -> dict:
         return {"text": name, "right": right, "feedback": feedback}
 
-    questions = [{"text": f"Question of `x[{i}]` {MARK}?", "choices": [
+    questions = [{"text": f"Question of `x[{i}]` {MARK}: 2 * 3 * 4, *really*?", "choices": [
         choice("a tale", False, f"A tale is no proof, {i}."), choice("a sum", True, f"Sums are exact, {i}: √ᾱ."),
         choice("a guess", False, f"A guess is cheap, {i}.")]} for i in range(count)]
     return QuizPanel(questions, title="Quiz 01")
@@ -123,8 +123,9 @@ def test_two_views_of_one_quiz_do_not_share_their_radio_buttons(open_widget):
 
 def test_words_are_words(open_widget):
     page = open_widget(a_quiz(1))
-    assert page.locator("legend").inner_text() == f"1. Question of x[0] {MARK}?"
+    assert page.locator("legend").inner_text() == f"1. Question of x[0] {MARK}: 2 * 3 * 4, really?"
     assert page.locator("legend code").inner_text() == "x[0]"
+    assert page.locator("legend em").all_inner_texts() == ["really"]
 
 
 @pytest.mark.parametrize("dark", [False, True])

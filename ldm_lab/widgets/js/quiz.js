@@ -5,9 +5,12 @@ import { button, element, onModel, showView, write } from "./ui.js";
 const LETTERS = "ABCDEFGH";
 let quizzes = 0;
 
-/** Words with `code` in backticks, as nodes. */
+/** Words with `code` in backticks and *stress* in asterisks, as nodes. */
 const rich = (words) =>
-  words.split("`").map((part, i) => (i % 2 ? element("code", {}, part) : document.createTextNode(part)));
+  words.split(/(`[^`]+`|\*[^\s*](?:[^*]*[^\s*])?\*)/).map((part, i) => {
+    const tag = part[0] === "`" ? "code" : "em";
+    return i % 2 ? element(tag, {}, part.slice(1, -1)) : document.createTextNode(part);
+  });
 
 /** One question; `onanswer(text)` when a choice is checked. `show(text)` shows a checked choice, "" takes all back. */
 function quizQuestion({ text, choices }, number, name, onanswer) {
