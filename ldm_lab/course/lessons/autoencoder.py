@@ -284,7 +284,7 @@ QUIZ = quiz(
              right="A minute was too short to learn what can be computed; start from PCA and let the network learn the rest",
              because="Right: that is what the shipped autoencoder does.",
              others={
-                 "Networks are useless for mel pictures": "The shipped one is a little better than PCA, and a discriminator sharpens where PCA can only blur.",
+                 "Networks are no use here": "The shipped one beats PCA by a little, and a discriminator sharpens where PCA can only blur.",
                  "The network has too few weights": "It has a hundred times more than PCA. It lacked time, and a path for plain linear facts.",
                  "PCA latents are a ball": "PCA says nothing about the shape; it only orders directions by their spread.",
              }),
