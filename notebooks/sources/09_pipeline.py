@@ -471,7 +471,8 @@ def gap(net):
     return float((net(x, t.float(), emb_test) - want).square().sum() / want.square().sum())
 
 
-print(f"a network that ignores guidance (the shipped one, asked once): {gap(ldm.unet):.3f}")
+start = gap(ldm.unet)
+print(f"a network that ignores guidance (the shipped one, asked once): {start:.3f}")
 
 # %% [markdown] name="distil-predict"
 # **Predict:** the copy starts at that gap. After a minute of training: gone, halved, hardly changed? And will prompts in
@@ -500,7 +501,7 @@ with torch.enable_grad():
 # %% name="distil-curve"
 width = max(1, len(losses) // 10)
 smooth = torch.tensor(losses).unfold(0, width, 1).mean(-1)
-print(f"gap to the teacher on held-out sounds: before {gap(ldm.unet):.3f}, after {gap(student):.3f}")
+print(f"gap to the teacher on held-out sounds: before {start:.3f}, after {gap(student):.3f}")
 course.lines({f"loss, mean of {width} steps": (range(width, len(losses) + 1), smooth)}, x="step", y="squared error",
              alt="The student's error over the training steps: it falls, with the jumps of small batches.")
 
