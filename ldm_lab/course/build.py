@@ -2,7 +2,7 @@
 
 Sources are `notebooks/sources/NN_name.py` (lessons) and `name.py` (other pages) in jupytext's percent format. Each gives a
 student notebook `notebooks/NN_name.ipynb` without outputs, and each lesson a solution `notebooks/solutions/NN_name.ipynb`,
-run, with its outputs. The same source always gives the same cells: no versions, ids made from the cell's `name=` or text.
+run, with its outputs; README.md gets the table of lessons. The same source always gives the same cells: no versions, ids made from the cell's `name=` or text.
 Regions of an exercise
 
     ### BEGIN SOLUTION
@@ -33,6 +33,7 @@ REGION = re.compile(r"^### BEGIN SOLUTION\n(?P<solution>.*?)(?:^### STUB\n(?P<st
                     re.MULTILINE | re.DOTALL)
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 SOLUTIONS = "solutions"
+MARKS = re.compile(r"(<!-- lessons:start -->)\n.*?(<!-- lessons:end -->)", re.DOTALL)
 COLAB = """# On Colab this installs the course and leaves torch and numpy as they are. Elsewhere it does nothing.
 import sys
 
@@ -174,6 +175,11 @@ def build(folder: Path, *, check: bool = False, only: list[str] | None = None) -
                 changed.append(target)
                 if not check:
                     write_text(target, text)
+    readme = folder.resolve().parent / "README.md"
+    if readme.is_file() and (text := readme.read_text(encoding="utf-8")) != (new := with_contents(text, folder)):
+        changed.append(readme)
+        if not check:
+            write_text(readme, new)
     return changed
 
 
@@ -195,6 +201,23 @@ def run_solutions(folder: Path, *, profile: str, only: list[str] | None = None, 
         done.append(target)
         build(folder, only=[source.stem])
     return done
+
+
+def contents(folder: Path) -> str:
+    """The table of lessons, in Markdown, as the README at `folder`'s side shows it."""
+    rows = ["| lesson | solved, with its sounds as pictures | one run of all cells |", "|---|---|---|"]
+    for source in filter(is_lesson, sources(folder)):
+        title = re.search(r"^# # (.+)$", source.read_text(encoding="utf-8"), flags=re.M).group(1)
+        found = read_json(folder / "minutes.json").get(source.stem) if (folder / "minutes.json").is_file() else None
+        minutes = f"{found['seconds'] / 60:.1f} min ({found['machine']})" if found else "not measured yet"
+        name = f"{source.stem}.ipynb"
+        rows.append(f"| [{title}]({folder.name}/{name}) | [solution]({folder.name}/{SOLUTIONS}/{name}) | {minutes} |")
+    return "\n".join(rows)
+
+
+def with_contents(text: str, folder: Path) -> str:
+    """A README with the table of lessons between its marks; unchanged if it has no marks."""
+    return MARKS.sub(lambda m: f"{m[1]}\n{contents(folder)}\n{m[2]}", text)
 
 
 def has_run(book: dict) -> bool:

@@ -23,6 +23,13 @@ RUN_ALL = """async () => {
     await panel.revealed; await panel.sessionContext.ready;
     await jupyterapp.commands.execute('notebook:run-all-cells');
 }"""
+REWRITE = """async ([index, code]) => {
+    const book = jupyterapp.shell.currentWidget.content;
+    book.activeCellIndex = index;
+    book.deselectAll();
+    if (code !== null) book.activeCell.model.sharedModel.setSource(code);
+    await jupyterapp.commands.execute('notebook:run-cell');
+}"""
 ASK = """async (code) => {
     const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     const options = { code: '', store_history: false, user_expressions: { value: code } };
@@ -97,6 +104,10 @@ class Notebook:
         self.page.evaluate(RUN_ALL)
         self.page.wait_for_function(
             "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'")
+
+    def rerun(self, index: int, code: str | None = None) -> None:
+        """Run a cell, with other code in it if there is some."""
+        self.page.evaluate(REWRITE, [index, code])
 
     def python(self, expression: str):
         """The value (a Python literal) of an expression in the notebook's kernel."""

@@ -85,9 +85,9 @@ GESTURES = [
 
 
 def code_cells(book: dict) -> dict[str, int]:
-    """{last line: number} of the code cells."""
+    """{last line: number} of the code cells, but the one for Colab."""
     return {"".join(cell["source"]).rstrip().splitlines()[-1]: number for number, cell in enumerate(book["cells"])
-            if cell["cell_type"] == "code"}
+            if cell["cell_type"] == "code" and "colab" not in cell["metadata"].get("tags", [])}
 
 
 def wait_for_ink(cell, *, bright: bool) -> None:
