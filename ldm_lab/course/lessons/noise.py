@@ -166,11 +166,7 @@ def _step_at_by_search(snr_db, alpha_bar):
 
 def _step_cases() -> list[tuple]:
     linear = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
-    return [(db, alpha_bar) for alpha_bar in (Schedule.scaled_linear().alpha_bar, linear) for db in (0.0, 12.0, -21.3, -35.0)]
-
-
-def _nearest_share(snr_db, alpha_bar):
-    return int((alpha_bar.sqrt() - 10.0 ** (snr_db / 20.0)).abs().argmin())
+    return [(db, alpha_bar) for alpha_bar in (Schedule.scaled_linear().alpha_bar, linear) for db in (-9.0, 12.0, 0.0, -35.0)]
 
 
 step_at = Exercise(
@@ -182,7 +178,7 @@ step_at = Exercise(
         "20 in place of 10 in the decibels": lambda db, ab: int((20 * torch.log10(ab / (1 - ab)) - db).abs().argmin()),
         "noise over signal, upside down": lambda db, ab: int((10 * torch.log10((1 - ab) / ab) - db).abs().argmin()),
         "the signal's own level in decibels, without the noise": lambda db, ab: int((10 * torch.log10(ab) - db).abs().argmin()),
-        "comparing amplitudes: the root of alpha-bar with the wanted ratio": _nearest_share,
+        "counting from the noisy end": lambda db, ab: len(ab) - 1 - _step_at(db, ab),
     },
     then="A recipe for translation: SNR is what two schedules have in common, t is not.",
 )
