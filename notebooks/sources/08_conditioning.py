@@ -40,14 +40,14 @@ ldm = course.load("lab")
 # **Predict:** which one will be more like the recording? In what way?
 
 # %% name="hear-it"
-recording = course.clip("a dog barking")
+recording = course.clip("animal/animal_00212.ogg")  # "A dog barking", repeated
 by_words, by_sound = (ldm.generate(condition, seed=2, progress=False) for condition in ("a dog barking", recording))
 player({"recording": recording, "told by words": by_words.audio[0], "told by the recording": by_sound.audio[0]}, title="Two ways to ask")
 
 # %% name="hear-score"
-asked = ldm.clap.encode_audio(recording[None])
 for name, made in {"by words": by_words, "by the recording": by_sound}.items():
-    print(f"told {name}: CLAP similarity to the recording {float(ldm.clap.encode_audio(made.audio) @ asked.T):.2f}")
+    both = ldm.clap.encode_audio(torch.cat([recording[None], made.audio])).detach()
+    print(f"told {name}: CLAP similarity to the recording {both[0] @ both[1]:.2f}")
 
 # %% [markdown] name="hear-why"
 # **Explain.** The model takes both without a change, because to the network they are the same thing: 256 numbers of length 1. The
@@ -229,7 +229,7 @@ for step in course.steps(steps):
     optimiser.step()
     falling.step()
     losses.append(loss.item())
-net.requires_grad_(False).eval()
+net = net.requires_grad_(False).eval()
 
 # %% name="curve"
 chunk = max(1, steps // 40)
@@ -502,7 +502,7 @@ bells = ldm.clap.encode_text([lesson.WORDS["bell_ui"]]).detach().expand(10, -1)
 lost = torch.rand(10, 1, generator=Rng(8).at("drop")) < 0.1  # still alive at sampling
 z = make(net, torch.where(lost, empty, bells))
 ears = ldm.clap.encode_mel(ldm.latent_to_mel(z)).detach()
-course.bars({f"{'no prompt' if gone else 'bell'} {k + 1}": float(ear @ bells[0]) for k, (gone, ear) in enumerate(zip(lost, ears))},
+course.bars({f"{k + 1}{' (lost)' if gone else ''}": float(ear @ bells[0]) for k, (gone, ear) in enumerate(zip(lost, ears))},
             y="CLAP score", title="Ten bells", alt="Ten bars of CLAP scores; where the prompt was dropped the bar is lower.")
 
 # %% name="broke-hear"

@@ -279,7 +279,8 @@ def patients(count: int = 256) -> dict[str, Tensor]:
     """Points (n, 2) that three broken samplers make of the same noise."""
     start = starts(count)
     noise = lambda i: Rng(3).randn((count, 2), "patient", i, dtype=torch.float64)
-    early = karras_grid(SCHEDULE, 30)[:16]
+    early = karras_grid(SCHEDULE, 40)
+    early = early[early > 0.2]
     return {
         "A": too_little_noise(exact, start, good_grid(100), noise),
         "B": library.sample_unipc(exact, start, early),
