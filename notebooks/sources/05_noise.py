@@ -81,7 +81,8 @@ for db in (0, -10, -20, -30):
 # %% [markdown] name="snr-why"
 # **Explain.** White noise is spread evenly over all frequencies and all moments. The bark is concentrated: a few bands, a
 # few moments. So even when the total powers are equal, the dog towers over the noise in its own cells, and ears listen
-# cell by cell. As the noise grows, fewer and fewer cells are left: at -20 dB a handful, at -30 dB none.
+# cell by cell. As the noise grows, fewer and fewer cells are left: at -20 dB not one in
+# a hundred, at -30 dB none.
 
 # %% [markdown] name="steps"
 # ## Noise in small steps
@@ -280,10 +281,10 @@ print(f"{len(clips)} sounds:", ", ".join(f"{clips.categories.count(c)} {c}" for 
 # %% name="measure-run"
 said = {name: [] for name in ("waveform", "mel", "latent")}
 for i in course.steps(len(clips), "listening"):
-    bark_i = lesson.unit_power(clips.wav[i])
-    mel_i = ldm.wav_to_mel(lesson.LEVEL * bark_i[None])
+    wav_i = lesson.unit_power(clips.wav[i])
+    mel_i = ldm.wav_to_mel(lesson.LEVEL * wav_i[None])
     z_i = ldm.mel_to_latent(mel_i)
-    at = {"waveform": [ldm.wav_to_mel(lesson.LEVEL * damaged(bark_i, db)[None]) for db in levels],
+    at = {"waveform": [ldm.wav_to_mel(lesson.LEVEL * damaged(wav_i, db)[None]) for db in levels],
           "mel": [damaged(mel_i, db) for db in levels],
           "latent": [ldm.latent_to_mel(torch.cat([damaged(z_i, db) for db in levels]))]}
     for name, noisy in at.items():
@@ -507,7 +508,7 @@ lesson.QUIZ
 # | Equal SNR is different damage in waveform, mel and latent | how *you* compare with others: one ear is an anecdote |
 # | This small CLAP loses sounds in white noise early | that every CLAP does; larger ones were trained on more |
 #
-# **Next:** 06, a network that takes the noise away. **Paper:** AudioLDM section 2.2 and eq. 1 to 2; Ho et al. 2020
+# **Next:** 06, a network that takes the noise away. **Paper:** AudioLDM section 3.2; Ho et al. 2020
 # ([arXiv 2006.11239](https://arxiv.org/abs/2006.11239)), section 2; Nichol & Dhariwal 2021
 # ([arXiv 2102.09672](https://arxiv.org/abs/2102.09672)), section 3.2. **Words:**
 # [forward process](guide/glossary.md#forward-process) · [noise schedule](guide/glossary.md#noise-schedule) ·
