@@ -140,7 +140,7 @@ def _verdict(task: Mapping) -> str:
 
 def _table(rows: Sequence[Mapping]) -> str:
     head = "".join(f'<th scope="col">{name.capitalize()}</th>' for name in COLUMNS)
-    body = "".join(f'<tr><th scope="row">{html.escape(cells[0])}</th>'
+    body = "".join(f'<tr><th scope="row" style="text-align:left">{html.escape(cells[0])}</th>'
                    + "".join(f'<td class="n">{html.escape(cell)}</td>' for cell in cells[1:]) + "</tr>"
                    for cells in map(_cells, rows))
     return f"<table><caption>Solved, of all in the lesson</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -211,7 +211,7 @@ def test_a_row_a_lesson():
     text = repr(one)
     assert "01 Sound to log-mel" in text and "1 / 2" in text and "2026-02-03" in text
     page = one._repr_mimebundle_()["text/html"]
-    assert page.count('<th scope="row">') == 3 and "<caption>" in page
+    assert page.count('<th scope="row"') == 3 and "<caption>" in page
     assert "A &lt;log&gt; · not yet" in page and "Hertz to mel · solved on 2026-02-03, 2 tries" in page
     assert "/data/" not in page + text
 
