@@ -2,8 +2,8 @@
 
 Sources are `notebooks/sources/NN_name.py` (lessons) and `name.py` (other pages) in jupytext's percent format. Each gives a
 student notebook `notebooks/NN_name.ipynb` without outputs, and each lesson a solution `notebooks/solutions/NN_name.ipynb`,
-run, with its outputs; README.md gets the table of lessons. The same source always gives the same cells: no versions, ids made from the cell's `name=` or text.
-Regions of an exercise
+run, with its outputs; README.md gets the table of lessons. The same source always gives the same cells: no versions, ids
+made from the cell's `name=` or its text. Regions of an exercise
 
     ### BEGIN SOLUTION
     answer = 42
