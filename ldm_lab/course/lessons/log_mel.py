@@ -209,13 +209,13 @@ def profile_of(named: dict[str, Tensor]) -> list[dict]:
 
 def draw_frames(wav: Tensor, window: Tensor, *, start: int = 8000, count: int = 4) -> Picture:
     """A piece of `wav` (N,) with `count` windows laid over it, a hop apart."""
-    figure, axes = sheet(height=2.6)
+    figure, axes = sheet(width=5.5, height=2.0)
     ax = axes[0, 0]
     stop = start + (count - 1) * HOP + len(window)
     time = torch.arange(start, stop) / RATE * 1000
     piece = wav[start:stop]
     scale = float(piece.abs().max()) or 1.0
-    ax.plot(time, piece / scale, color="#999999", linewidth=0.7)
+    ax.plot(time, piece / scale, color="#bbbbbb", linewidth=0.5)
     for k in range(count):
         at = start + k * HOP
         ax.plot(torch.arange(at, at + len(window)) / RATE * 1000, window, linewidth=1.5)
