@@ -75,7 +75,13 @@ class Question:
         shown = [choice for choice in self.choices if choice != self.right]
         shown.insert(place % (len(shown) + 1), self.right)
         return {"text": self.text, "choices": [
-            {"text": choice, "feedback": self.feedback(choice), "right": choice == self.right} for choice in shown]}
+            {"text": choice, "feedback": _reason(self.feedback(choice)), "right": choice == self.right} for choice in shown]}
+
+
+def _reason(words: str) -> str:
+    """Feedback without a "Right:" or "Wrong:" of its own: the page says that already."""
+    rest = re.sub(r"^(?:right|wrong)[:.,!] *", "", words, flags=re.IGNORECASE)
+    return rest[:1].upper() + rest[1:]
 
 
 def _lot(*words: object) -> bytes:

@@ -14,7 +14,7 @@ from ldm_lab.errors import LabError, OptionError
 
 FIRST = {"text": "Two waves, one mel: what differs?", "right": "the phase", "because": "A mel keeps *magnitudes*.",
          "others": {"the pitch": "That is the height.", "the loudness": "That is the colour.", "x < y": "No & no `a < b`."}}
-SECOND = {"text": "Why `log`?", "right": "ears hear ratios", "because": "Each doubling sounds alike: √ᾱ.",
+SECOND = {"text": "Why `log`?", "right": "ears hear ratios", "because": "Right: each doubling sounds alike: √ᾱ.",
           "others": {"speed": "It takes longer.", "luck": "No."}}
 
 
@@ -131,6 +131,7 @@ def test_without_widgets_every_choice_unfolds(made):
     page = Outline(data["text/html"])
     assert page.open == []
     assert Counter(page.seen)["details"] == Counter(page.seen)["summary"] == 4 + 3
+    assert "Right. Each doubling" in page.words  # said once
     assert page.words.count("Right.") == 2 and page.words.count("Not this one.") == 5
     assert page.seen.count("em") == 1 and "*" not in page.words
     assert "x < y" in page.words and "No & no a < b." in page.words and "<code>a &lt; b</code>" in data["text/html"]
