@@ -84,15 +84,14 @@ def slim(book: dict) -> dict:
     for cell in book["cells"]:
         cell["metadata"].pop("execution", None)
         if cell["cell_type"] == "code":
-            cell["outputs"] = _joined([_slim(output) for output in cell["outputs"]])
+            cell["outputs"] = [_slim(output) for output in _joined(cell["outputs"])]
     return book
 
 
 def _slim(output: dict) -> dict:
     if "text" in output:
-        text = "".join(output["text"])
-        lines = [line.split("\r")[-1] if line.split("\r")[-1].strip() else line.rstrip("\r").split("\r")[-1] for line in text.split("\n")]
-        output["text"] = "\n".join(lines).splitlines(keepends=True)
+        lines = "".join(output["text"]).split("\n")  # of what was written over itself the last remains
+        output["text"] = "\n".join(line.rstrip("\r").split("\r")[-1] for line in lines).splitlines(keepends=True)
     data = output.get("data", {})
     if "image/png" in data:
         data["image/png"] = _palette("".join(data["image/png"]))
