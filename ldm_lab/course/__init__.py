@@ -34,7 +34,7 @@ _NAMES = {
     "film": "ldm_lab.widgets.stack.diagram",
     "follow": "ldm_lab.trace",
 }
-_MODULES = ("synth",)
+_MODULES = ("passport", "synth")  # the first can be called: `course.passport()`
 
 __all__ = ["load", *_MODULES, *_NAMES]
 
