@@ -301,7 +301,7 @@ def my_generate(ldm, prompt, seed, steps, w=3.0):
 
 
 # %% [markdown] name="agree-predict"
-# Twelve lines from words to pressure. **Predict:** the largest difference between this sound and the one you heard at the
+# A dozen lines from words to pressure. **Predict:** the largest difference between this sound and the one you heard at the
 # top. 0.1? 0.0001? 0?
 
 # %% name="agree"
@@ -361,7 +361,7 @@ course.bars({title: with_[name] for name, title in names.items()}, y="seconds",
 
 # %% [markdown] name="time-why"
 # **Explain.** Guidance doubles the passes of the UNet and nothing else, so the factor stays below 2, and the fewer the
-# steps the further below. Two passes in one batch are also a little cheaper than two single ones. And a batch of sounds?
+# steps the further below. (A busy machine blurs the clock: run the cell twice.) And a batch of sounds?
 
 # %% name="batches"
 rows = []
@@ -383,7 +383,8 @@ course.table(rows)
 # %% name="save"
 import soundfile
 
-folder = Path(tempfile.mkdtemp())
+temporary = tempfile.TemporaryDirectory()
+folder = Path(temporary.name)
 (path,) = target.save(folder / "dog.wav")
 with soundfile.SoundFile(path) as file:
     told = json.loads(file.comment)
@@ -401,7 +402,8 @@ assert_same(again.audio, target.audio, name="The sound made again from its own f
 # %% name="label"
 samples, rate = soundfile.read(path)
 soundfile.write(folder / "copy.wav", samples, rate)  # what any editor does on export
-print("label of the copy:", repr(soundfile.SoundFile(folder / "copy.wav").comment))
+with soundfile.SoundFile(folder / "copy.wav") as copy:
+    print("label of the copy:", repr(copy.comment))
 
 # %% [markdown] name="label-why"
 # **Explain.** One export. Metadata is a label, not a proof: it travels beside the samples. A *watermark* would sit inside
@@ -708,8 +710,8 @@ hundred = forgetful.encode_text(["a dog barking"] * 100)
 print(f"{int((hundred @ wanted.T < 0.99).sum())} of 100 prompts were ignored; the lengths are all {hundred.norm(dim=1).mean():.3f}, as they should be")
 
 # %% [markdown] name="broke-hear"
-# Shapes are right, statistics are right, nine sounds of ten are right. The tenth is what you hear below. People called it a
-# bad seed and made another.
+# Shapes are right, statistics are right, nine sounds of ten are right. The tenth is what you hear below. It
+# looks like a bad seed, so one makes another, and that one is fine.
 
 # %% name="broke-player"
 nothing = ldm.generate("", seed=7, steps=steps, sampler="ddim", progress=False)

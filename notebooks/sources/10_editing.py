@@ -107,12 +107,18 @@ for strength in (0.2, 0.5, 0.8):
     sigma = float(ldm.schedule.t_to_sigma(strength * t_first))
     x = z + sigma * noise
     pictures[f"{strength}: sigma {sigma:.2f}"] = ldm.latent_to_mel(x * (1 + sigma**2) ** -0.5)[0]
-course.mels(pictures, alt="Log-mels of footsteps with more and more noise: the rhythm of loud and soft stays visible longest.")
+course.mels(pictures, alt="Log-mels of footsteps with more and more noise: at 0.2 the rhythm shows, at 0.8 the eye sees noise alone.")
+
+# %% name="drowned-rhythm"
+loud = {name: mel.reshape(32, 8, 64).mean((1, 2)) for name, mel in pictures.items()}  # loudness, 12 times a second
+for name, curve in loud.items():
+    alike = torch.corrcoef(torch.stack([curve, loud["recording"]]))[0, 1]
+    print(f"{name:18} loudness curve like the recording's: {alike:.2f}")
 
 # %% [markdown] name="drowned-why"
-# **Explain.** Noise drowns fine detail first (the grain of the sand) and the coarse outline last (when it is loud). So the
-# strength chooses *what the model may change*: little noise, only texture; much noise, everything but the rhythm; at 1.0
-# nothing is left and it is plain generation.
+# **Explain.** Noise drowns fine detail first (the grain of the sand) and the coarse outline last (when it is loud): averaged
+# over all bands the rhythm is still there where the eye has given up. So the strength chooses *what the model may change*:
+# little noise, only texture; much noise, everything but the rhythm; at 1.0 nothing is left and it is plain generation.
 #
 # The walk must start at exactly that noise level. The grid's nearest level is moved there; those below follow.
 
@@ -159,8 +165,8 @@ tried = pick(fast=(0.2, 0.8), laptop=(0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
 heard = lambda wav: torch.cat([ldm.clap.encode_audio(row[None]) for row in wav])
 source, goal = heard(real.wav), torch.cat([ldm.clap.encode_text([text]) for text in words])
 to_words, to_source = [], []
-for strength in course.steps(len(tried), "strengths"):
-    made = ldm.transfer(real.wav, words, strength=tried[strength], seed=0, steps=pick(fast=2, laptop=8), progress=False)
+for k in course.steps(len(tried), "strengths"):
+    made = ldm.transfer(real.wav, words, strength=tried[k], seed=0, steps=pick(fast=2, laptop=8), progress=False)
     to_words.append(float((heard(made.audio) * goal).sum(1).mean()))
     to_source.append(float((heard(made.audio) * source).sum(1).mean()))
 
@@ -469,15 +475,18 @@ lesson.mistakes.check(diagnosis)
 #
 # A true story. The published code noises a sound to level *k* of its list of levels, and starts the walk at level *k − 1*: one
 # place too low. So $x$ holds **more noise than the network is told**, and what it is not told of it takes for sound. With the 200
-# steps used there neighbours are close, and for years hardly anybody noticed. With ten steps:
+# steps used there neighbours are so close that it is easy to miss. With ten steps:
 
 # %% name="off-by-one"
 ten = grid(ldm.schedule, 10, "leading").tolist()
 k = 4
-right = walk(z + ten[k] * noise, ten[k:], asked("walking footsteps"))
-wrong = walk(z + ten[k - 1] * noise, ten[k:], asked("walking footsteps"))
+ask = asked("walking footsteps on sand", guidance=1.0)
+right = sound_of(walk(z + ten[k] * noise, ten[k:], ask))
+wrong = sound_of(walk(z + ten[k - 1] * noise, ten[k:], ask))
 print(f"told sigma {ten[k]:.2f}, holds {ten[k - 1]:.2f}")
-player({"right": sound_of(right), "one level too noisy": sound_of(wrong)}, title="Off by one")
+for name, wav in {"right": right, "one level too noisy": wrong}.items():
+    print(f"{name:20} CLAP similarity to the recording {float((heard(wav[None]) * heard(feet[None])).sum()):.2f}")
+player({"right": right, "one level too noisy": wrong}, title="Off by one")
 
 # %% name="off-by-one-size"
 for count in (10, 25, 200):
