@@ -258,8 +258,8 @@ course.table([{"sampler": name} | {f"{n} calls": value for n, value in zip(calls
 # %% [markdown] name="orders-why"
 # **Explain.** Euler is of *first order*: twice the calls, half the error. Heun and 2M are of *second*: a quarter. They
 # win although Heun pays two calls a step: with 16 calls it is still behind Euler, with 32 it is ahead. 2M pays one. UniPC falls
-# faster still, by about 8: its correction makes it almost third order. Below five cents hardly anyone hears a difference.
-# With 16 calls two of the four are there.
+# faster still, by about 8 or more: its free correction makes it third order. Below five cents hardly anyone hears a
+# difference. With 16 calls two of the four are there.
 
 # %% [markdown] name="aha-text"
 # ## Ten good steps
@@ -338,7 +338,7 @@ with torch.random.fork_rng(devices=[]):
 untrained = library.sample_unipc(net, start, lesson.good_grid(25)).detach()
 
 # %% name="train"
-steps = pick(fast=60, laptop=7000, gpu=20000)
+steps = pick(fast=60, laptop=6000, gpu=20000)
 optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3)
 falling = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)
 lowest, highest = ldm.schedule.log_sigmas[0], ldm.schedule.log_sigmas[-1]
@@ -402,7 +402,7 @@ def sound(sampler, sigmas):
     return z, ldm.mel_to_wav(ldm.latent_to_mel(z))[0].clamp(-1, 1)
 
 # %% name="lab-run"
-best, naive = pick(fast=(5, 6), laptop=(60, 100), gpu=(100, 200))
+best, naive = pick(fast=(5, 6), laptop=(60, 200), gpu=(100, 200))
 good, few = pick(fast=(4, 3), laptop=(10, 5))
 made = {
     f"{best} UniPC": sound(library.sample_unipc, lesson.good_grid(best)),
@@ -418,7 +418,8 @@ course.table([{"walk": name, "distance to the first, of its length": float((z - 
 player({name: wav for name, (_, wav) in list(made.items())[:2] + list(made.items())[3:]}, title="a dog barking, one noise")
 
 # %% [markdown] name="lab-why"
-# **Explain.** The order is that of the toy. But listen: how large must the number be before *you* hear it? In the
+# **Explain.** The order is that of the toy: ten good steps are nearer than all the naive ones. But listen: how large must the
+# number be before *you* hear it? In the
 # library's own measurements (`assets/experiments`, 64 prompts) 10 UniPC steps end within 4 % of a 1000-step walk, 200 DDIM steps within
 # 1 %. So here 200 careful steps are *nearer* than 10 good ones; but to the judge network the sounds are equally far from real
 # ones. A sampler has done its job when nobody hears the rest.
@@ -577,14 +578,23 @@ for S in (10, 200, 30, 9, 600):
 # what they begin with is pure noise all the same, and the network believes that a sound is in there already.
 
 # %% name="broke-hear"
-from_600 = ldm.schedule.sigmas[torch.tensor([600 - 600 * k // good for k in range(good)])]
-short = sound(library.sample_ddim, torch.cat([from_600, torch.zeros(1)]))
-print(f"sigma at t = 600: {from_600[0]:.1f}, at t = 999: {ldm.schedule.sigmas[-1]:.1f}")
-player({"from t = 999": made[f"{good} DDIM"][1], "from t = 600": short[1]}, title="Starting in the middle of the schedule")
+def down_from(top):
+    t = torch.tensor([top - top * k // good for k in range(good)])
+    return sound(library.sample_ddim, torch.cat([ldm.schedule.sigmas[t], torch.zeros(1)]))
+
+begun = {f"from t = {top}": down_from(top) for top in (999, 600)}
+for name, (z, wav) in begun.items():
+    mel, ear = ldm.latent_to_mel(z), ldm.clap.encode_audio(wav[None]).detach()
+    print(f"{name}: spread of the log-mel {mel.std():.2f}, CLAP score {float(ear @ emb.T):.2f}")
+
+# %% name="broke-player"
+player({name: wav for name, (_, wav) in begun.items()}, title="Starting in the middle of the schedule")
 
 # %% [markdown] name="broke-end"
-# (We walk the stretch from t = 600 in few steps; with 600 it would be the same stretch.) How much is lost depends on the
-# sound. In our library every grid starts at the top for every S, and a test holds that.
+# (We walk the stretch in few steps; with 600 it would be the same stretch.) The sound that began in the middle is flatter: loud and
+# quiet lie closer together. So it was for each of six prompts we tried. And the CLAP score did not notice; for some prompts it
+# even rose. A bug that a metric likes is the kind that stays. In our library the default grid starts at the noisiest level for every
+# S.
 
 # %% [markdown] name="quiz"
 # ## Quiz
