@@ -302,9 +302,10 @@ print("in the worst noise it says:", {lesson.HEARD[k]: int((lost == k).sum()) fo
 
 # %% [markdown] name="measure-why"
 # **Explain.** With noise on the waveform CLAP gives up long before most ears do: it has never heard a noisy recording in
-# training, and to it white noise *is* something, look what it says. So never judge unfinished, noisy sounds with a score
-# that was trained on clean ones. The order of the curves is that of the numbers in the section before: CLAP listens to the
-# log-mel, and that is moved most by noise on the waveform and least by noise on the latent.
+# training, and to it white noise *is* something: look what it says (rain and wind are *nature*). So never judge
+# unfinished, noisy sounds with a score that was trained on clean ones. Noise on the mel or on the latent hurts it far less
+# at the same SNR, as the numbers of the section before suggest: CLAP listens to the log-mel, and noise on the waveform moves
+# that most. Why do the curves not end at 14 %? A listener who always says the same is right as often as that comes up.
 
 # %% [markdown] name="slider"
 # ## The noise slider
@@ -410,7 +411,8 @@ course.table([{"SNR": f"{db} dB", **{name: step_at(db, a) for name, a in schedul
 #
 # ●○○ · 6 minutes. A sound in noise *on its latent*, as the network meets it, from worst to best. Go from left to right,
 # one step at a time, and stop when you are sure what it is. Write down what it is (`"a bell"`, `"a dog"`, `"a drum"`,
-# `"a flute"`, `"a frog"`, `"rain"` or `"a voice"`) and at which label.
+# `"a flute"`, `"a frog"`, `"rain"` or `"a voice"`) and at which label. Which $t$ is that, and who gave up first, you or
+# CLAP (half of its sounds lost)?
 
 # %% name="ear-slider"
 mystery = lesson.unit_power(course.clip(lesson.MYSTERY))
@@ -436,7 +438,9 @@ lesson.ear.check(my_ear)
 
 # %% name="ear-use"
 mine = lesson.ear.use(my_ear)
-print(f"{mine['snr_db']} dB is", ", ".join(f"t = {step_at(mine['snr_db'], a)} ({name})" for name, a in schedules.items()))
+limits = {"my ear": mine["snr_db"], "CLAP": lesson.crossing(torch.tensor(levels), right["latent"])}
+course.table([{"gives up": who, "at SNR": f"{db:.0f} dB", **{f"t, {name}": step_at(db, a) for name, a in schedules.items()}}
+              for who, db in limits.items()])
 
 # %% [markdown] name="safari-task"
 # ### Exercise 5 · Which schedule is ill?

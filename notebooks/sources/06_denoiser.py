@@ -132,8 +132,8 @@ course.table(rows)
 
 # %% name="mean-code"
 mean = lesson.latents(ldm, pick(fast=12, laptop=160), "train", None)[0].mean(0)
-blurs = torch.cat([denoise(80 * Rng(k).randn(z.shape, "mean"), torch.tensor([80.0]), uncond) for k in range(16)])
-for name, g in {"one guess": blurs[0], "mean of 16 guesses": blurs.mean(0)}.items():
+blurs = torch.cat([denoise(80 * Rng(k).randn(z.shape, "mean"), torch.tensor([80.0]), uncond) for k in range(pick(fast=4, laptop=16))])
+for name, g in {"one guess": blurs[0], f"mean of {len(blurs)}": blurs.mean(0)}.items():
     together = torch.corrcoef(torch.stack([g.flatten(), mean.flatten()]))[0, 1]
     print(f"{name:18}: correlation with the mean sound {together:.2f}, power {g.square().mean():.2f}")
 print(f"the mean sound: power {mean.square().mean():.2f}")
@@ -342,7 +342,7 @@ before = z_error(small)
 # noise level will training help most: little, middle, or much?
 
 # %% name="train-loop"
-batch, count = 8, pick(fast=4, laptop=450, gpu=6000)
+batch, count = 8, pick(fast=3, laptop=450, gpu=6000)
 optimiser = torch.optim.AdamW(small.parameters(), lr=6e-3)
 rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 6e-3, total_steps=count, pct_start=0.1)
 curve, bar = [], course.steps(count)
