@@ -334,7 +334,7 @@ assert_same((judge_loss(real, made), generator_loss(made), matching_loss(real, m
 # **Predict:** what will it learn first, and what last: when she speaks, how loud, which vowel, the melody of the voice?
 
 # %% name="data"
-train, test = lesson.voice("train"), lesson.voice("test", shortest=2.0)
+train, test = lesson.voice("train"), lesson.voice("test", shortest=4.0)
 train_mel, test_mel = log_mel(train.wav), log_mel(test.wav)
 print(len(train), "sentences to learn from,", len(test), "long ones held out")
 
