@@ -12,13 +12,14 @@
 # You have built every part of a text-to-audio model, small. What would the same model be with a thousand times the
 # compute, and what do you owe the people whose sounds it learnt from, and those who will hear what it makes?
 #
-# **Afterwards you can** count weights and FLOPs before you buy anything, read a scaling curve, look for copies, mark a
-# sound as generated and know what that is worth, write a model card, and hand in an experiment of your own. **You need**
-# lessons 06 and 11. **Time:** 40 minutes to read and play, 60 for exercises and capstone; {{minutes}}.
+# **Afterwards you can** count weights and FLOPs before you buy anything, read a scaling curve, look for copies, mark
+# a sound as generated and know what that is worth, write a model card, and hand in an experiment of your own. **You
+# need** lessons 06 and 11. **Time:** 40 minutes to read and play, 60 for exercises and capstone; {{minutes}}.
 
 # %% name="setup"
 import time
 
+import numpy as np
 import torch
 
 from ldm_lab import course, evaluation
@@ -35,15 +36,15 @@ ldm = course.load("lab")
 # %% [markdown] name="hear-text"
 # ## Hear it
 #
-# Three telephone voices. One is a recording of a person. One is that recording, packed into a latent and unpacked again. One
-# was never spoken: the model made it from the recording's caption.
+# Three telephone voices. One is a recording of a person. One is that recording, packed into a latent and unpacked
+# again. One was never spoken: the model made it from the recording's caption.
 #
 # **Predict:** which is which? Decide before you run the second cell, and say what gave it away.
 
 # %% name="hear"
 caption = "A man speaks in Italian over the telephone"
-person = course.clip(caption)
-unpacked = ldm.mel_to_wav(ldm.latent_to_mel(ldm.mel_to_latent(ldm.wav_to_mel(person[None]))))[0, : len(person)]
+person = course.clip("speech/speech_02841.ogg")
+unpacked = bench.anew(ldm, person[None])[0]  # mel, latent, mel, vocoder
 nobody = ldm.generate(caption, seed=3, progress=False).audio[0]
 
 player({"A": unpacked, "B": nobody, "C": person}, title="Which one was never spoken?")
@@ -52,9 +53,9 @@ player({"A": unpacked, "B": nobody, "C": person}, title="Which one was never spo
 print("A: unpacked from a latent.  B: never spoken by anybody.  C: the recording.")
 
 # %% [markdown] name="hear-why"
-# **Explain.** The model makes the *sound* of speech without a single word: it is too small, and was never meant to speak.
-# That is a property of its size, not of the method. Keep B in mind when you read on: what you laughed about here, a larger model does
-# well.
+# **Explain.** The model makes the *sound* of speech without a single word: it is too small, and was never meant to
+# speak. That is a property of its size, not of the method. Keep B in mind when you read on: what you laughed about
+# here, a larger model does well.
 
 # %% [markdown] name="where-text"
 # ## Where we are
@@ -67,30 +68,29 @@ course.diagram(lit=("clap", "unet", "decoder", "vocoder"))
 # %% [markdown] name="count-text"
 # ## The same code, larger numbers
 #
-# `ldm_lab.PRESETS` holds the shapes of the published models beside ours. The *meta* device builds a network without memory:
-# shapes, no weights. So the largest costs nothing to look at.
+# `ldm_lab.PRESETS` holds the shapes of the published models beside ours. The *meta* device builds a network without
+# memory: shapes, no weights. So the largest costs nothing to look at.
 #
 # **Predict:** AudioLDM-L is how many times larger than the lab model's UNet: 5, 50 or 500 times?
 
 # %% name="count"
-rows = []
-for name in ("lab", "audioldm-s", "audioldm-m", "audioldm-l"):
-    config = PRESETS[name].unet
-    weights = sum(p.numel() for p in bench.blueprint(config).parameters())
-    rows.append({"UNet": name, "widths": " ".join(map(str, config.widths)), "weights": weights,
-                 "GB in float32": 4 * weights / 1e9, "times lab": round(weights / 15_665_296, 1)})
-course.table(rows)
+nets = {name: bench.blueprint(PRESETS[name].unet) for name in ("lab", "audioldm-s", "audioldm-m", "audioldm-l")}
+numbers = {name: sum(p.numel() for p in net.parameters()) for name, net in nets.items()}
+course.table([{"UNet": name, "widths": " ".join(map(str, nets[name].config.widths)), "weights": number,
+               "GB in float32": 4 * number / 1e9, "times lab": round(number / numbers["lab"], 1)}
+              for name, number in numbers.items()])
 
 # %% [markdown] name="count-why"
-# **Explain.** About 50 times. S, M and L are *the same drawing*: 128, 192 and 256 channels at the first level, and multiples 1, 2, 3, 5 of it
-# below. The counts are those of the published checkpoints, to the last weight. A convolution from $c$ to $c$ channels has $9c^2$ weights, so twice the
-# width gives about four times the weights. Exercise 1 turns this into an exact prediction.
+# **Explain.** About 50 times. S, M and L are *the same drawing*: 128, 192 and 256 channels at the first level, and
+# multiples 1, 2, 3, 5 of it below. The counts are those of the published checkpoints, to the last weight. A
+# convolution from $c$ to $c$ channels has $9c^2$ weights, so twice the width gives about four times the weights.
+# Exercise 1 turns this into an exact prediction.
 
 # %% [markdown] name="flops-text"
 # ## What one pass costs
 #
-# A FLOP is one addition or one multiplication of real numbers. A convolution makes, for each output cell, $C_{in} k^2$ products and as many
-# sums, for each of $C_{out}$ channels:
+# A FLOP is one addition or one multiplication of real numbers. A convolution makes, for each output cell, $C_{in}\,k^2$
+# products and as many sums, for each of $C_{out}$ channels:
 #
 # $$\mathrm{FLOPs} = 2\, C_{in}\, k^2\, C_{out} \cdot H W, \qquad \text{linear layer: } 2\, C_{in}\, C_{out} \cdot L.$$
 #
@@ -122,33 +122,36 @@ def arguments(config, seconds):
 # %% name="flops-agree"
 from torch.utils.flop_counter import FlopCounterMode
 
-small = bench.blueprint(PRESETS["audioldm-s"].unet)
+small = nets["audioldm-s"]
 with FlopCounterMode(display=False) as counter:
     small(*arguments(small.config, 10.24))
-attention = sum(flops for op, flops in counter.get_flop_counts()["Global"].items() if "bmm" in str(op) or "attention" in str(op))
+by_operation = counter.get_flop_counts()["Global"].items()
+attention = sum(flops for op, flops in by_operation if "bmm" in str(op) or "attention" in str(op))
 assert_same(count(small, 10.24), counter.get_total_flops() - attention)
 
 # %% [markdown] name="flops-note"
-# The weight tensor of a layer holds $C_{in} k^2 C_{out}$ numbers, which is why the hook needs no case for convolutions. What it leaves
-# out are the products inside attention (queries times keys), which have no weights:
+# The weight tensor of a layer holds $C_{in} k^2 C_{out}$ numbers, which is why the hook needs no case for
+# convolutions. What it leaves out are the products inside attention (queries times keys), which have no weights:
 
 # %% name="flops-share"
 whole = counter.get_total_flops()
-print(f"one pass of AudioLDM-S over 10.24 s: {whole / 1e9:.1f} GFLOP, of which attention's own products {attention / whole:.0%}")
+share = attention / whole
+print(f"one pass of AudioLDM-S over 10.24 s: {whole / 1e9:.1f} GFLOP, of which attention's own products {share:.0%}")
 print(f"a sound by 200 steps with guidance: {2 * 200 * whole / 1e12:.0f} TFLOP")
 
 # %% [markdown] name="bill-text"
 # ## From FLOPs to hours
 #
-# Training costs three times the forward pass: backwards is twice as much again. The rest is arithmetic with **assumptions**,
-# which you should doubt one by one: an RTX 3090 has a peak of 35.6 TFLOP/s in float32 by its data sheet and may draw 350 W; of the peak,
-# 40 % is reached. The authors named 0.6 million steps of 5 sounds on one RTX 3090 for AudioLDM-S (issue 63 of their repository).
-# Our UNet made 9,900 steps of 16 windows of 2.56 s (`recipes/diffusion.toml`, `diffusion_longer.toml`).
+# Training costs three times the forward pass: backwards is twice as much again. The rest is arithmetic with
+# **assumptions**, which you should doubt one by one: an RTX 3090 has a peak of 35.6 TFLOP/s in float32 by its data
+# sheet and may draw 350 W; of the peak, 40 % is reached. The authors named 0.6 million steps of 5 sounds on one RTX
+# 3090 for AudioLDM-S (issue 63 of their repository). Our UNet made 9,900 steps of 16 windows of 2.56 s
+# (`recipes/diffusion.toml`, `diffusion_longer.toml`).
 #
 # **Predict:** S against lab: 10, 100 or 1000 times the compute?
 
 # %% name="bill"
-lab = bench.blueprint(PRESETS["lab"].unet)
+lab = nets["lab"]
 with FlopCounterMode(display=False) as counter:
     lab(torch.empty(1, 16, 32, 8, device="meta"), torch.zeros(1, device="meta"), torch.empty(1, 256, device="meta"))
 trainings = {"lab": (counter.get_total_flops(), 9_900 * 16), "audioldm-s": (whole, 600_000 * 5)}
@@ -160,38 +163,43 @@ a_sound, more = (big / small for big, small in zip(trainings["audioldm-s"], trai
 print(f"{a_sound:.0f} times the work a sound, {more:.0f} times as many sounds: {a_sound * more:.0f} times the compute")
 
 # %% [markdown] name="bill-why"
-# **Explain.** More than a thousand times: 90 times per sound (a longer sound, a larger network), and 19 times more sounds. The hours are a *lower*
-# bound: data loading, failed runs, the autoencoder, CLAP and the vocoder are not in it, and 40 % is kind. Of the large AudioLDM-L-Full the model card says 1.5 million steps.
-# What would its bill be? Exercise 2 makes it a function.
+# **Explain.** More than a thousand times: a longer sound, a larger network and more sounds multiply. The hours are a
+# *lower* bound: data loading, failed runs, the autoencoder, CLAP and the vocoder are not in it, and 40 % is kind. Of
+# the large AudioLDM-L-Full the model card says 1.5 million steps. What would its bill be? Exercise 2 makes it a
+# function.
 
 # %% [markdown] name="name-text"
 # ## One name changed
 #
-# The pipeline does not know its size. Below, the full S architecture is built with **random weights**: it knows nothing, its
-# CLAP is a small stand-in, and what you hear is what an untrained network makes. (Loading published weights is a lesson
-# to come. Automatic tests build the `tiny` preset here, to save time.)
+# The pipeline does not know its size. Below, the full S architecture is built with **random weights**: it knows
+# nothing, its CLAP is a small stand-in, and what you hear is what an untrained network makes. (Loading published
+# weights is a lesson to come. Automatic tests build the `tiny` preset here, to save time.)
 
 # %% name="name"
 from ldm_lab.system import AudioLDM
 
 started = time.perf_counter()
-big = AudioLDM.from_preset(pick(fast="tiny", laptop="audioldm-s"))
+big = AudioLDM.from_preset(pick(fast="tiny", laptop="audioldm-s"))  # "lab" -> "audioldm-s": that is all
 built = time.perf_counter()
-untrained = big.generate(caption, seconds=2.56, steps=2, progress=False)
+untrained = big.generate(caption, seconds=0.64, steps=2, progress=False)
 print(big)
 print(f"built in {built - started:.0f} s, two steps and decoding in {time.perf_counter() - built:.0f} s")
 del big
+player(untrained.audio[0], title="The architecture of AudioLDM-S, random weights")
 
 # %% [markdown] name="scale-text"
 # ## Scaling, measured here
 #
-# Three UNets of the lab's shape at widths 16, 32 and 64 (64 is the lab model's own), the same latents, the same batches, the same noise. The
-# wide one gets fewer steps, so that all train for about as long. The loss is measured on validation sounds.
+# Four UNets of the lab's shape, 8, 16, 32 and 64 channels wide (64 is the lab model's own), train on the same latents
+# with the same batches and noise. The loss is measured on validation sounds that none of them trains on. Wide
+# networks need smaller steps of the optimiser, so the learning rate is 0.045 / width; at 64 that is the lab recipe's
+# 0.0007. Each gets so many training steps that all compute for about as long.
 #
-# **Predict:** at *equally many steps*, who is ahead? And at *equally many seconds*?
+# **Predict:** at *equally many steps*, who is ahead? And with *equally much computing*: the narrowest, the widest, or
+# one between?
 
 # %% name="scale-data"
-train = bench.latents(ldm, pick(fast=8, laptop=160), "train")
+train = bench.latents(ldm, pick(fast=8, laptop=128), "train")
 held = bench.latents(ldm, pick(fast=4, laptop=24), "valid")
 
 # %% name="scale"
@@ -199,77 +207,88 @@ from ldm_lab.diffusion.losses import diffusion_loss
 
 
 def train_one(width, steps, batch):
-    """Train a UNet; returns it and its curve: (step, seconds of training, held-out loss)."""
+    """Train a UNet; returns it and its curve: (step, seconds of computing, held-out loss)."""
     unet = bench.fresh(bench.small(width))
-    optimiser = torch.optim.AdamW(unet.parameters(), lr=2e-3)
+    optimiser = torch.optim.AdamW(unet.parameters(), lr=0.045 / width)
     curve, seconds = [(0, 0.0, bench.held_out_loss(ldm, unet, held))], 0.0
     for step in course.steps(steps, f"width {width}"):
-        started, lot = time.perf_counter(), Rng(0).at("batch", step)
+        started, lot = time.process_time(), Rng(0).at("batch", step)
         chosen = torch.randint(0, len(train), (batch,), generator=lot)
-        t, noise = torch.randint(0, 1000, (batch,), generator=lot), torch.randn(batch, *train.z.shape[1:], generator=lot)
+        t = torch.randint(0, 1000, (batch,), generator=lot)
+        noise = torch.randn(batch, *train.z.shape[1:], generator=lot)
         loss = diffusion_loss(unet, train.z[chosen], train.emb[chosen], t, noise, ldm.schedule, "v").mean()
         optimiser.zero_grad(), loss.backward(), optimiser.step()
-        seconds += time.perf_counter() - started
+        seconds += time.process_time() - started
         if (step + 1) % max(1, steps // 6) == 0:
             curve.append((step + 1, seconds, bench.held_out_loss(ldm, unet, held)))
     return unet, torch.tensor(curve)
 
 # %% name="scale-run"
-plan = pick(fast={8: 2, 16: 1}, laptop={16: 150, 32: 60, 64: 18}, gpu={16: 3000, 32: 2500, 64: 2000})  # width: steps
+plan = pick(fast={8: 2, 16: 1}, laptop={8: 78, 16: 54, 32: 24, 64: 8}, gpu={8: 4000, 16: 3000, 32: 2500, 64: 2000})
 runs = {width: train_one(width, steps, batch=pick(fast=4, laptop=16)) for width, steps in plan.items()}
 sizes = {width: sum(p.numel() for p in unet.parameters()) for width, (unet, _) in runs.items()}
-course.lines({f"width {w}: {sizes[w] / 1e6:.2f} M weights": (curve[1:, 0], curve[1:, 2]) for w, (_, curve) in runs.items()},
-             x="step", y="held-out loss", title="by steps", logx=True, alt="Held-out loss of three widths against the step.")
+course.table([{"width": w, "weights": sizes[w], "steps": int(curve[-1, 0]), "seconds of computing": curve[-1, 1],
+               "loss before": curve[0, 2], "after": curve[-1, 2]} for w, (_, curve) in runs.items()])
+
+# %% name="scale-steps"
+course.lines({f"width {w}": (curve[1:, 0], curve[1:, 2]) for w, (_, curve) in runs.items()}, x="step",
+             y="held-out loss", logx=True, title="by steps",
+             alt="Held-out loss of UNets of several widths against the training step.")
 
 # %% name="scale-seconds"
-course.lines({f"width {w}": (curve[1:, 1], curve[1:, 2]) for w, (_, curve) in runs.items()}, x="seconds of training",
-             y="held-out loss", title="by seconds", logx=True, alt="The same losses against seconds, logarithmic.")
-
-# %% name="scale-table"
-course.table([{"width": w, "weights": sizes[w], "loss before": curve[0, 2], "after": curve[-1, 2], "steps": int(curve[-1, 0]),
-               "seconds": curve[-1, 1]} for w, (_, curve) in runs.items()])
+course.lines({f"width {w}": (curve[1:, 1], curve[1:, 2]) for w, (_, curve) in runs.items()}, x="seconds of computing",
+             y="held-out loss", logx=True, title="by computing", alt="The same losses against seconds of computing.")
 
 # %% [markdown] name="scale-why"
-# **Explain.** Read the two pictures against each other. Per *step* the wider network learns more. Per *second* the answer depends on
-# how long you train: a narrow network makes several steps in the time of one wide step, and at the left of the picture it leads. Where the curves
-# cross, the larger model becomes the better buy. That crossing moves to the right with size, so each budget has its own
-# best size; finding it *before* the expensive run is what scaling laws are for. Three widths and one seed are a taste, no law.
+# **Explain.** Read the two pictures against each other. *By steps* the narrowest falls behind early; the other three
+# learn about alike at first, and what more width is worth shows only after many steps. *By computing* it is another
+# race: a step at width 64 costs several at 16, and the best network for so short a budget is neither the widest nor
+# the narrowest. With a larger budget the best width grows. Finding it *before* the expensive run is what scaling laws
+# are for. Four widths, one seed and some seconds are a taste of one, no law; and at 8 channels the processor is busy
+# with overhead, not with sums.
 #
-# Now hear it: what the widest made of a caption before and after its seconds, and **the fast lane**: the shipped UNet, 9,900 steps.
+# Now hear it: what the width with the lowest loss makes of *rain* before and after its seconds, and **the fast
+# lane**: the shipped UNet after 9,900 steps. The loss fell by a third; your ear says how far that is from rain.
 
 # %% name="scale-hear"
-ask = lambda unet: ldm.replace(unet=unet).generate("rain", seed=0, steps=pick(fast=1, laptop=10), progress=False).audio[0]
-player({"before": ask(bench.fresh(bench.small(max(runs)))), "after some seconds": ask(runs[max(runs)][0]), "shipped": ask(ldm.unet)}, title="rain")
+best = min(runs, key=lambda w: runs[w][1][-1, 2])
+ten = {"seed": 0, "steps": pick(fast=1, laptop=10), "progress": False}
+unets = {"before": bench.fresh(bench.small(best)), "after some seconds": runs[best][0], "shipped": ldm.unet}
+player({name: ldm.replace(unet=unet).generate("rain", **ten).audio[0] for name, unet in unets.items()},
+       title=f"rain, width {best}")
 
 # %% [markdown] name="copy-text"
 # ## Is it a copy?
 #
-# A model with many weights and few sounds can learn them by heart. So for every generated sound one looks for the *nearest
-# training sound*: the cosine distance of their CLAP embeddings.
+# A model with many weights and few sounds can learn them by heart. So for every generated sound one looks for the
+# *nearest training sound*: the cosine distance of their CLAP embeddings.
 #
-# **Predict:** three kinds of sounds ask for their nearest training sound: generated ones, real test clips, and training clips that only
-# went through autoencoder and vocoder (this is what a copying model would sound like). Order them by distance.
+# **Predict:** three kinds of sounds ask for their nearest training sound: generated ones, real test clips, and
+# training clips that only went through autoencoder and vocoder (this is what a copying model would sound like). Order
+# them by distance.
 
 # %% name="copy"
-bank = course.clips(pick(fast=8, laptop=400), split="train", seed=1)
+bank = course.clips(pick(fast=8, laptop=300), split="train", seed=1)
 tests = course.clips(pick(fast=4, laptop=24), split="test", seed=1)
 embed = lambda wav: torch.cat([ldm.clap.encode_audio(part).detach() for part in wav.split(32)])
-replay = ldm.mel_to_wav(ldm.latent_to_mel(ldm.mel_to_latent(ldm.wav_to_mel(bank.wav[:pick(fast=2, laptop=12)]))))[:, :40960]
+replay = bench.anew(ldm, bank.wav[:pick(fast=2, laptop=12)])
 made = ldm.generate(tests.captions[:pick(fast=1, laptop=8)], seed=1, progress=False).audio
 known = embed(bank.wav)
 for name, wav in {"replayed": replay, "test clips": tests.wav, "generated": made}.items():
     distance, nearest = evaluation.distances.nearest_neighbours(embed(wav), known)
-    print(f"{name:10} n = {len(wav):3}, median distance to the nearest training sound {float(torch.tensor(distance).median()):.3f}")
+    print(f"{name:10} n = {len(wav):3}, median distance to the nearest training sound {np.median(distance):.3f}")
 
 # %% name="copy-hear"
 closest = int(distance.argmin())
-player({f"generated: {tests.captions[closest]}": made[closest], f"nearest: {bank.captions[nearest[closest]]}": bank.wav[nearest[closest]]},
+pair = int(nearest[closest])
+player({f"generated: {tests.captions[closest]}": made[closest], f"nearest: {bank.captions[pair]}": bank.wav[pair]},
        title="The generated sound that is nearest to a training sound")
 
 # %% [markdown] name="copy-why"
-# **Explain.** Replays are nearest by far. Where the others lie depends on the few clips you drew; with all 5,437 training windows and 300 sounds the
-# model card says: replayed 0.008, test clips 0.037, generated 0.060. So what this model makes is no copy of a whole training sound, as far as CLAP hears. That is
-# not a proof: CLAP is deaf to some things, and a copied *passage* would hide in an embedding of 2.56 s.
+# **Explain.** Replays are nearest by far. Where the others lie depends on the few clips you drew; with all 5,437
+# training windows and 300 sounds the model card says: replayed 0.008, test clips 0.037, generated 0.060. So what this
+# model makes is no copy of a whole training sound, as far as CLAP hears. That is not a proof: CLAP is deaf to some
+# things, and a copied *passage* would hide in an embedding of 2.56 s.
 
 # %% [markdown] name="say-text"
 # ## Say that it is generated
@@ -285,15 +304,16 @@ from pathlib import Path
 import soundfile
 
 folder = Path(tempfile.mkdtemp())
-(path,) = ldm.generate("a bell rings", seed=0, steps=4, progress=False).save(folder / "bell.wav")
+(path,) = ldm.generate("a bell rings", seed=0, steps=pick(fast=1, laptop=10), progress=False).save(folder / "bell.wav")
 print("as saved:     ", bench.comment_of(path.read_bytes())[:78], "...")
 again = io.BytesIO()
 soundfile.write(again, *soundfile.read(path), format="WAV")
 print("saved again:  ", repr(bench.comment_of(again.getvalue())))
 
 # %% [markdown] name="mark-text"
-# Gone. A label *in the sound itself* would stay. Here is a mark in ten lines: a secret noise, drawn from a key, is given the loudness of the sound in
-# every cell of the spectrogram and added 22 dB below it, where the sound itself hides it.
+# Gone. A label *in the sound itself* would stay. Here is a mark in ten lines: a secret noise, drawn from a key, is
+# given the loudness of the sound in every cell of the spectrogram and added 22 dB below it, where the sound itself
+# hides it.
 #
 # **Predict:** will you hear it? Switch to and fro.
 
@@ -322,58 +342,66 @@ def find(wav, key):
     return float(lesson.evidence.reference(bench.white(wav), bench.white(bench.secret(len(wav), key))))
 
 
-spectrum = torch.fft.rfft(marked)
 attacks = {
-    "none": marked, "wrong key": marked, "never marked": person, "10 dB quieter": 0.3 * marked,
-    "first 0.2 s cut off": torch.roll(marked, -3200), "nothing above 3.5 kHz": torch.fft.irfft(spectrum * (torch.arange(20481) < 8960), n=40960),
-    "hiss": marked + 0.1 * marked.std() * Rng(1).randn((40960,), "hiss"),
-    "autoencoder and vocoder": ldm.mel_to_wav(ldm.latent_to_mel(ldm.mel_to_latent(ldm.wav_to_mel(marked[None]))))[0, :40960],
+    "nothing": marked, "looked for with another key": marked, "never marked": person, "10 dB quieter": 0.3 * marked,
+    "first 0.2 s moved to the end": torch.roll(marked, -3200), "saved as MP3": bench.through(marked, ".mp3"),
+    "hiss added, 20 dB below": marked + 0.1 * marked.std() * Rng(1).randn((40960,), "hiss"),
+    "autoencoder and vocoder": bench.anew(ldm, marked[None])[0],
 }
-course.bars({name: find(wav, key=7 if name == "wrong key" else 2026) for name, wav in attacks.items()}, y="z",
-            alt="The evidence z of the mark: high for cuts and volume changes, at chance level after autoencoder and vocoder.")
+rows = []
+for name, wav in attacks.items():
+    z = find(wav, key=7 if "another" in name else 2026)
+    rows.append({"what happened to the file": name, "z": f"{z:.1f}", "mark": "found" if z > 6 else "not found"})
+course.table(rows)
 
 # %% [markdown] name="find-why"
-# **Explain.** Volume, cuts and filters leave it. Making the sound anew, through any model such as ours, removes it: the secret lives in phases, and the
-# mel picture has none (lesson 01). Better marks exist, but none survives everything, and whoever has the key can take it out.
-# So a mark helps **honest** makers to label. It does not stop a liar, and *no mark found* never means *real*.
+# **Explain.** A volume knob, a cut or an MP3 file leave it. A hiss as strong as this drowns it. Making the sound
+# anew, through any model such as ours, removes it: the secret lives in phases, and the mel picture has none (lesson
+# 01). Better marks exist, but none survives everything, and whoever has the key can take it out. So a mark helps
+# **honest** makers to label. It does not stop a liar, and *no mark found* never means *real*.
 
 # %% [markdown] name="licence-text"
 # ## Whose sounds are these?
 #
-# Every clip of the corpus has a licence and an author. **Predict:** what share of the sound is free of any condition (CC0)?
+# Every clip of the corpus has a licence and an author. **Predict:** what share of the sound is free of any condition
+# (CC0)?
 
 # %% name="licence"
 seconds = bench.licence_seconds()
 total = sum(seconds.values())
 alike = sum(s for name, s in seconds.items() if "BY-SA" in name)
 print(f"to be shared alike (BY-SA, all versions): {alike / total:.0%}")
-course.table([{"licence": name, "minutes": s / 60, "share": f"{s / total:.0%}"} for name, s in list(seconds.items())[:6]])
+largest = list(seconds.items())[:6]
+course.table([{"licence": name, "minutes": s / 60, "share": f"{s / total:.0%}"} for name, s in largest])
 
 # %% name="attribution"
-for clip in bench.open_corpus().split("test")[:400:100]:
+for clip in bench.corpus().split("test")[:400:100]:
     print(bench.attribution(clip))
 
 # %% [markdown] name="licence-why"
-# **Explain.** More than half asks for sharing alike. That is why the weights of this model are CC BY-SA 4.0 and come with
-# `assets/corpus/ATTRIBUTION.md`, 2,500 lines of names: without it, the corpus could not be shared at all.
-# Of the original AudioLDM, the repository's licence file says CC BY-NC-SA 4.0, its `setup.py` says MIT, and its users ask which it is (issues 94 and 124). Ambiguity is a
-# cost, and it falls on others. Exercise 4 is about what weights owe.
+# **Explain.** More than half asks for sharing alike. That is why the weights of this model are CC BY-SA 4.0 and come
+# with `assets/corpus/ATTRIBUTION.md`, 2,500 lines of names: without it, the corpus could not be shared at all. Of the
+# original AudioLDM, the repository's licence file says CC BY-NC-SA 4.0, its `setup.py` says MIT, and its users ask
+# which it is (issues 94 and 124). Ambiguity is a cost, and it falls on others. Exercise 4 is about what weights owe.
 #
 # ### Voices
 #
-# A voice is not just a sound under a licence: it is a person. A recording may be free to share and its speaker may still not want to say
-# what a machine puts into their mouth. Rules that this project keeps, and that you can copy: no named or recognisable person's voice as a goal; consent
-# for every voice in training data, in writing, and revocable; what is generated is said to be generated, beside the player and in the file; a way
-# to complain. In the EU, Article 50 of the AI Act asks providers to mark generated sound so that machines can tell, and
-# deployers to disclose deepfakes (read the text itself; this is no legal advice).
+# A voice is not just a sound under a licence: it is a person. A recording may be free to share and its speaker may
+# still not want to say what a machine puts into their mouth. Rules that this project keeps, and that you can copy: no
+# named or recognisable person's voice as a goal; consent for every voice in training data, in writing, and revocable;
+# what is generated is said to be generated, beside the player and in the file; a way to complain. In the EU, Article
+# 50 of the AI Act asks providers to mark generated sound so that machines can tell, and deployers to disclose
+# deepfakes (read the text itself; this is no legal advice).
 
 # %% [markdown] name="capstone-text"
 # ## Capstone: an ablation of your own
 #
-# Change **one** thing, keep the rest, measure. It is scored by a rubric that a machine applies, 12 points: the same seed twice gives the same
-# sounds (3), a number with an interval for each variant (4), a blind listening test that others can take (2), a model card with its headings (3).
+# Change **one** thing, keep the rest, measure. It is scored by a rubric that a machine applies, 12 points: the same
+# seed twice gives the same sounds (3), a number with an interval for each variant (4), a blind listening test that
+# others can take (2), a model card with its headings (3).
 #
-# An example, small enough to run here: does guidance 3 beat guidance 1? Then make it yours: steps, sampler, negative prompts, wording of the prompts ...
+# An example, small enough to run here: does guidance 3 beat guidance 1? Then make it yours: steps, sampler, negative
+# prompts, wording of the prompts ...
 
 # %% name="capstone-run"
 from ldm_lab.evaluation.statistics import mean
@@ -396,22 +424,21 @@ mine = capstone.hand_in(school / "me", name="me", question="guidance 1 or 3?", m
 capstone.score(mine)
 
 # %% [markdown] name="capstone-why"
-# The card is missing: exercise 5. **Predict:** do the two intervals overlap, and what may you say if they do? (With four prompts: little. The sounds of
-# both variants belong to the same prompts and seeds, so look at the *differences* in pairs, lesson 11.)
+# The card is missing: exercise 5. **Predict:** do the two intervals overlap, and what may you say if they do? (With
+# four prompts: little. The sounds of both variants belong to the same prompts and seeds, so look at the *differences*
+# in pairs, lesson 11.)
 
 # %% [markdown] name="exercises"
 # ## Exercises
 #
 # ### Exercise 1 · How many weights at another width?
 #
-# ●●○ · 8 minutes. The number of weights is a parabola in the width: $a w^2 + b w + c$. Write `weights(widths, counts, width)`: from three
-# widths and their counts to the exact whole number at a fourth.
+# ●●○ · 8 minutes. The number of weights is a parabola in the width: $a w^2 + b w + c$. Write `weights(widths, counts,
+# width)`: from three widths and their counts to the exact whole number at a fourth.
 
 # %% name="weights-answer"
 ### BEGIN SOLUTION
 def weights(widths, counts, width):
-    import numpy as np
-
     parabola = np.polyfit(widths, counts, 2)  # three points, degree 2: it goes through all of them
     return round(float(np.polyval(parabola, width)))
 ### STUB
@@ -439,8 +466,9 @@ assert_same(predicted, sum(p.numel() for p in bench.blueprint(bench.published(32
 # %% [markdown] name="bill-task"
 # ### Exercise 2 · What does a training cost?
 #
-# ●○○ · 8 minutes. Write `bill(flops, sounds, peak, utilisation, watts)`: FLOPs of one *forward* pass of one sound, sounds seen in
-# training (steps times batch), peak FLOP/s of the device, the share of it that is reached, its power. Return `(hours, kWh)`.
+# ●○○ · 8 minutes. Write `bill(flops, sounds, peak, utilisation, watts)`: FLOPs of one *forward* pass of one sound,
+# sounds seen in training (steps times batch), peak FLOP/s of the device, the share of it that is reached, its power.
+# Return `(hours, kWh)`.
 
 # %% name="bill-answer"
 ### BEGIN SOLUTION
@@ -463,15 +491,14 @@ lesson.bill.check(bill)
 
 # %% name="bill-see"
 bill = lesson.bill.use(bill)
-large = bench.blueprint(PRESETS["audioldm-l"].unet)
-hours, energy = bill(count(large, 10.24), 1_500_000 * 8, 35.6e12, 0.4, 350)
-print(f"AudioLDM-L, 1.5 million steps, if 8 sounds a step: {hours:.0f} h and {energy:.0f} kWh of one RTX 3090, at least")
+hours, energy = bill(count(nets["audioldm-l"], 10.24), 1_500_000 * 8, 35.6e12, 0.4, 350)
+print(f"AudioLDM-L, 1.5 million steps of 8 sounds (assumed): {hours:.0f} h, {energy:.0f} kWh of one RTX 3090")
 
 # %% [markdown] name="evidence-task"
 # ### Exercise 3 · Is the mark in it?
 #
-# ●●● · 12 minutes. Write `evidence(sound, noise)` for two white sounds (N,): compare them at **every** shift (the FFT does all at once), return the largest
-# absolute value over the standard deviation of all.
+# ●●● · 12 minutes. Write `evidence(sound, noise)` for two white sounds (N,): compare them at **every** shift (the FFT
+# does all at once), return the largest absolute value over the standard deviation of all.
 
 # %% name="evidence-answer"
 ### BEGIN SOLUTION
@@ -502,8 +529,9 @@ for name, wav in {"marked": marked, "not marked": person}.items():
 # %% [markdown] name="terms-task"
 # ### Exercise 4 · What do the weights owe?
 #
-# ●○○ · 6 minutes. Write `terms(licences)`: the licences of all training sounds, such as `["CC0-1.0", "CC-BY-SA-3.0"]`, to the sorted list of conditions
-# that a careful maker keeps for the weights: any of `"BY"`, `"NC"`, `"SA"`; `[]` if there are none.
+# ●○○ · 6 minutes. Write `terms(licences)`: the licences of all training sounds, such as `["CC0-1.0",
+# "CC-BY-SA-3.0"]`, to the sorted list of conditions that a careful maker keeps for the weights: any of `"BY"`,
+# `"NC"`, `"SA"`; `[]` if there are none.
 
 # %% name="terms-answer"
 ### BEGIN SOLUTION
@@ -531,9 +559,10 @@ print("this corpus:", terms(list(seconds)), " with one CC BY-NC clip more:", ter
 # %% [markdown] name="card-task"
 # ### Exercise 5 · A model card
 #
-# ●●○ · 20 minutes. Write `card`, a Markdown text for your capstone, with these headings: *What it is*, *What it is for*, *What it is not for*, *Training data*,
-# *Licence*, *How it was measured* (with a number), *Limits and risks*; at least six words under each. The machine counts headings and words. Whether it is
-# true, and would help a stranger, is yours to judge: read `assets/checkpoints/lab/README.md` for an example.
+# ●●○ · 20 minutes. Write `card`, a Markdown text for your capstone, with these headings: *What it is*, *What it is
+# for*, *What it is not for*, *Training data*, *Licence*, *How it was measured* (with a number), *Limits and risks*;
+# at least six words under each. The machine counts headings and words. Whether it is true, and would help a stranger,
+# is yours to judge: read `assets/checkpoints/lab/README.md` for an example.
 
 # %% name="card-answer"
 ### BEGIN SOLUTION
@@ -560,8 +589,8 @@ capstone.score(mine)
 # %% [markdown] name="class-text"
 # ### The class
 #
-# `capstone.leaderboard(folder)` reads every hand-in of a folder. Two invented classmates have handed in as well, with the usual mistakes: Ada reports a
-# higher score without an interval, and Ben forgot to fix the seed.
+# `capstone.leaderboard(folder)` reads every hand-in of a folder. Two invented classmates have handed in as well, with
+# the usual mistakes: Ada reports a higher score without an interval, and Ben forgot to fix the seed.
 
 # %% name="class"
 good = dict(question="guidance 1 or 3?", metric="CLAP score", sounds=sounds, prompts=prompts, card=lesson.GOOD_CARD)
@@ -575,13 +604,15 @@ board
 player(board.sounds(), title="The best variant of each")
 
 # %% [markdown] name="class-why"
-# **Explain.** The board sorts by points first. A higher number that nobody can check is worth less than a lower one with an interval.
+# **Explain.** The board sorts by points first. A higher number that nobody can check is worth less than a lower one
+# with an interval.
 
 # %% [markdown] name="broke-text"
 # ## What broke
 #
-# A disk, a cable, a memory stick: one bit of a weights file flips. Does loading notice? In a test for this project, 200 of 200 such files
-# loaded without a word, in two formats. Below, one bit of one weight of 15 million: the highest bit of its exponent.
+# A disk, a cable, a memory stick: one bit of a weights file flips. Does loading notice? In a test for this project,
+# 200 of 200 such files loaded without a word, in two formats. Below, one bit of one weight of 15 million: the highest
+# bit of its exponent.
 #
 # **Predict:** one wrong weight of 15 million. Will you hear it?
 
@@ -615,8 +646,8 @@ except CheckpointError as error:
     print(str(error).replace(str(folder), "..."))
 
 # %% [markdown] name="broke-why"
-# A checksum beside the weights is all it takes: `manifest.json` holds the SHA-256 of every file, and nothing is loaded that does not fit. It is also how you know
-# that the weights you measured are the weights you publish.
+# A checksum beside the weights is all it takes: `manifest.json` holds the SHA-256 of every file, and nothing is
+# loaded that does not fit. It is also how you know that the weights you measured are the weights you publish.
 
 # %% [markdown] name="quiz-text"
 # ## Quiz
@@ -631,14 +662,15 @@ lesson.QUIZ
 # |---|---|
 # | The published models are our code with other numbers, counted to the last weight | their sound: published weights are not loaded here |
 # | What a training costs, by arithmetic with named assumptions | what it did cost: only its makers know |
-# | Wider learns more per step; per second it depends | a scaling law: that needs many sizes, seeds and a longer breath |
+# | Each budget of computing has its own best width | a scaling law: that needs many sizes, seeds and a longer breath |
 # | Generated sounds are no copies of whole training sounds, as CLAP hears | that nothing is ever copied |
 # | A mark that survives cuts and volume | one that survives an attacker; none is known |
 #
-# **Next:** your own sounds, your own recipe: `recipes/` holds the training of every part. And thank you for listening. **Paper:** AudioLDM
-# [arXiv 2301.12503](https://arxiv.org/abs/2301.12503), section 4 (sizes and training) and its ethics statement. **Words:**
-# [FLOP](guide/glossary.md#flop), [scaling law](guide/glossary.md#scaling-law), [memorisation](guide/glossary.md#memorisation),
-# [watermark](guide/glossary.md#watermark), [provenance](guide/glossary.md#provenance), [model card](guide/glossary.md#model-card),
+# **Next:** your own sounds, your own recipe: `recipes/` holds the training of every part. And thank you for
+# listening. **Paper:** AudioLDM [arXiv 2301.12503](https://arxiv.org/abs/2301.12503), section 4 (sizes and training)
+# and its ethics statement. **Words:** [FLOP](guide/glossary.md#flop), [scaling law](guide/glossary.md#scaling-law),
+# [memorisation](guide/glossary.md#memorisation), [watermark](guide/glossary.md#watermark),
+# [provenance](guide/glossary.md#provenance), [model card](guide/glossary.md#model-card),
 # [ablation](guide/glossary.md#ablation), [licence](guide/glossary.md#licence).
 
 # %% name="passport"

@@ -82,7 +82,7 @@ def test_the_blueprint_counts_the_published_weights():
 def test_licences_and_attribution():
     seconds = scale_bench.licence_seconds()
     assert all(" AND " not in name for name in seconds) and max(seconds, key=seconds.get) == next(iter(seconds))
-    clip = scale_bench.open_corpus().clips[0]
+    clip = scale_bench.corpus().clips[0]
     assert clip.licence in scale_bench.attribution(clip) and clip.copyright in scale_bench.attribution(clip)
 
 

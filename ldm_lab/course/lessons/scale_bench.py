@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 from collections import Counter
 
 import torch
 from torch import Tensor, nn
 
+from ldm_lab.audio.io import encode
 from ldm_lab.config import PRESETS, UNetConfig
 from ldm_lab.corpus import open_corpus
+from ldm_lab.corpus.reader import Corpus
 from ldm_lab.corpus.table import Clip
 from ldm_lab.course.data import clips
 from ldm_lab.diffusion.losses import diffusion_loss
@@ -74,6 +77,12 @@ def held_out_loss(ldm: AudioLDM, unet: nn.Module, held: Latents) -> float:
     return diffusion_loss(unet, held.z, held.emb, t, noise, ldm.schedule, "v").mean().item()
 
 
+@torch.no_grad()
+def anew(ldm: AudioLDM, wav: Tensor) -> Tensor:
+    """wav (B, N) through mel, latent, mel and vocoder back to (B, N): what is left of a sound that a model makes again."""
+    return ldm.mel_to_wav(ldm.latent_to_mel(ldm.mel_to_latent(ldm.wav_to_mel(wav))))[:, : wav.shape[1]]
+
+
 # --- the mark --------------------------------------------------------------------------------------------------------
 
 FFT, HOP = 512, 128
@@ -100,13 +109,27 @@ def white(wav: Tensor) -> Tensor:
     return sound(cells / (cells.abs() + 1e-3), len(wav))
 
 
+def through(wav: Tensor, ending: str) -> Tensor:
+    """wav (N,) as it comes back from a file of this kind, such as ".mp3"."""
+    import soundfile
+
+    data = encode(wav.clamp(-1.0, 1.0).numpy(), 16000, ending)
+    return torch.from_numpy(soundfile.read(io.BytesIO(data), dtype="float32")[0])[: len(wav)]
+
+
 # --- who made it, and what may be done with it -----------------------------------------------------------------------
+
+
+@functools.cache
+def corpus() -> Corpus:
+    """The corpus that comes with the library, opened once."""
+    return open_corpus()
 
 
 def licence_seconds() -> dict[str, float]:
     """{licence: seconds of sound} of the corpus, the largest first; a mix counts for each of its licences."""
     seconds: Counter[str] = Counter()
-    for clip in open_corpus().clips:
+    for clip in corpus().clips:
         for licence in clip.licence.split(" AND "):
             seconds[licence] += clip.seconds
     return dict(seconds.most_common())
