@@ -137,7 +137,7 @@ def train_toy(weight):
     with lesson.seeded(0):
         toy = Toy()
     optimiser = torch.optim.Adam(toy.parameters(), lr=3e-3)
-    for step in range(pick(fast=120, laptop=700)):
+    for step in range(pick(fast=60, laptop=700)):
         batch = x[torch.randint(len(x), (128,), generator=rng.at("batch", step))]
         mean, logvar = toy.encode(batch)
         z = sample(mean, logvar, rng.randn(mean.shape, "toy", step))
@@ -451,13 +451,15 @@ mixer
 mixer.all_off()
 print(mixer.status)
 mixer.reset()
-course.bars({str(channel): share for channel, share in enumerate(mixer.energy)}, y="share of energy",
-            alt="Bars of the energy in 16 channels: the first holds by far the most, and they fall quickly.")
+spread = ldm.mel_to_latent(held_out).std((0, 2, 3))
+course.bars({str(channel): value for channel, value in enumerate(spread)}, y="spread over all sounds",
+            alt="Bars of the spread of 16 channels over many sounds: the first is the largest, and they fall.")
 
 # %% [markdown] name="mixer-why"
 # **Explain.** Zero is the middle of all sounds, not silence: the empty latent decodes to an average hum. Channel 0, the
-# first principal component, says how loud each square is; the further down, the finer the detail. Lesson 06 trains a
-# network to make such latents out of noise.
+# first principal component, says how loud each square is, and over many sounds it varies most; the further down, the finer
+# the detail. This bell is two thin lines, so in *its* latent channels for edges are as strong. Lesson 06 trains a network to
+# make such latents out of noise.
 
 # %% [markdown] name="exercises"
 # ## Exercises

@@ -57,7 +57,8 @@ def clouds(latents: Mapping[str, Tensor], kinds: list[str], *, alt: str) -> Pict
             part = array(cloud)[[k == kind for k in kinds]]
             ax.plot(part[:, 0], part[:, 1], ".", markersize=2, label=kind)
         ax.plot(2.45 * turn.cos(), 2.45 * turn.sin(), "k-", linewidth=1.5)
-        ax.set(title=title, aspect="equal")
+        reach = 1.05 * max(2.6, float(cloud.abs().quantile(0.995)))
+        ax.set(title=title, aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
     axes.flat[0].legend(markerscale=4, fontsize=7)
     return show(figure, alt)
 

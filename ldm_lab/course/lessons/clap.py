@@ -98,27 +98,39 @@ def _same(captions: Sequence[str]) -> Tensor:
     return torch.tensor([[float(plain(a) == plain(b)) for b in captions] for a in captions])
 
 
-def _same_by_numbers(captions: Sequence[str]) -> Tensor:
-    found = [plain(caption) for caption in captions]
-    number = torch.tensor([found.index(caption) for caption in found])
-    return (number[:, None] == number[None, :]).float()
+
+CAPTIONS = ["A dog barking.", "rain on a roof", "a dog barking", "a hound barks", "Rain on a roof.", "a dog", "it is raining",
+            "wind"]
 
 
-CAPTIONS = ["A dog barking.", "rain on a roof", "a dog barking", "a dog barking loudly", "Rain on a roof.", "a dog", "A DOG BARKING",
-            "a dog barking", "rain on a roof."]
+def _texts() -> Tensor:
+    """(8, 4) unit vectors for CAPTIONS: equal captions equal, those that mean the same near each other."""
+    dog, rain, wind = torch.eye(4)[0], torch.eye(4)[1], torch.eye(4)[2]
+    rows = [dog, rain, dog, dog + 0.3 * wind, rain, dog + 0.45 * rain, rain + 0.2 * torch.eye(4)[3], wind]
+    return F.normalize(torch.stack(rows), dim=-1)
 
-same_captions = Exercise(
-    "04", "same_captions", "Find the false negatives",
-    reference=_same, judge=same_function([(CAPTIONS,), (["an explosion", "wind"],)]),
-    right={"number the captions, compare the numbers": _same_by_numbers},
+
+def _false(captions: Sequence[str], text: Tensor, alike: float) -> Tensor:
+    return (text @ text.T > alike).float() * (1 - _same(captions))
+
+
+def _false_by_loops(captions: Sequence[str], text: Tensor, alike: float) -> Tensor:
+    near = lambda i, j: float(plain(captions[i]) != plain(captions[j]) and F.cosine_similarity(text[i], text[j], dim=0) > alike)
+    return torch.tensor([[near(i, j) for j in range(len(captions))] for i in range(len(captions))])
+
+
+false_negatives = Exercise(
+    "04", "false_negatives", "Find the false negatives",
+    reference=_false, judge=same_function(lambda: [(CAPTIONS, _texts(), 0.9), (CAPTIONS, _texts(), 0.95)]),
+    right={"pair by pair": _false_by_loops},
     wrong={
-        "comparing letter by letter, where a capital or a dot makes another caption":
-            lambda c: torch.tensor([[float(a == b) for b in c] for a in c]),
-        "only the diagonal: every other sound of the batch is a stranger": lambda c: torch.eye(len(c)),
-        "taking a caption that is part of another one for the same":
-            lambda c: torch.tensor([[float(plain(a) in plain(b) or plain(b) in plain(a)) for b in c] for a in c]),
-        "leaving the diagonal out, though a sound fits its own caption": lambda c: _same(c) - torch.eye(len(c)),
-        "the dot ignored, but not the case": lambda c: torch.tensor([[float(a.rstrip(".") == b.rstrip(".")) for b in c] for a in c]),
+        "keeping equal captions, and each caption with itself": lambda c, t, alike: (t @ t.T > alike).float(),
+        "leaving out the diagonal, but not the other equal captions":
+            lambda c, t, alike: (t @ t.T > alike).float() * (1 - torch.eye(len(c))),
+        "the equal captions, which do no harm": lambda c, t, alike: _same(c) - torch.eye(len(c)),
+        "every pair that is not equal, near or not": lambda c, t, alike: 1 - _same(c),
+        "those below the limit instead of above": lambda c, t, alike: (t @ t.T <= alike).float() * (1 - _same(c)),
+        "the cosines themselves instead of 0 and 1": lambda c, t, alike: (t @ t.T) * _false(c, t, alike),
     },
 )
 
@@ -209,13 +221,13 @@ QUIZ = quiz(
                  "It changes which sound ranks first": "Dividing all cosines by one number keeps their order.",
                  "It sets how fast the model learns": "That is the learning rate. The temperature only shapes the loss.",
              }),
-    Question("In a batch of 64, five captions read *an explosion*. What does plain InfoNCE ask for?",
-             right="That each explosion prefers its own text to four texts that say the same: impossible, and harmful to try",
-             because="Right: with equal targets for all five the contradiction is gone.",
+    Question("In a batch of 64, five captions read *an explosion*. What does InfoNCE make of it?",
+             right="The loss of those five cannot fall below log 5, but nothing that belongs together is pushed apart",
+             because="Right: equal texts have one embedding, so what pushes away from one pulls to the other, and it cancels.",
              others={
-                 "Nothing special, 5 of 64 do not matter": "Those five rows keep a loss of at least log 5 and push apart what belongs together.",
-                 "That the five sounds become identical": "Pulling equals together would be fine. It is the pushing that hurts.",
-                 "That the temperature rises": "A higher temperature would soften the damage, but the question is what the targets say.",
+                 "It pushes the five sounds apart": "It would, if the five texts differed. The danger is captions that say the same in other words.",
+                 "Nothing: the loss goes to zero all the same": "Five equal texts share the softmax: a fifth each at most, and −log of it is not 0.",
+                 "It makes the five sounds identical": "It makes them equally near to their text. In other directions they may differ.",
              }),
     Question("A model gives every sound the same embedding. What is its R@1 for 200 sounds, computed right?",
              right="0: it never puts the right one strictly above all the others",
