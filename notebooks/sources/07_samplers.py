@@ -402,8 +402,8 @@ def sound(sampler, sigmas):
     return z, ldm.mel_to_wav(ldm.latent_to_mel(z))[0].clamp(-1, 1)
 
 # %% name="lab-run"
-best, naive = pick(fast=(5, 6), laptop=(60, 200), gpu=(100, 200))
-good, few = pick(fast=(4, 3), laptop=(10, 5))
+best, naive = pick(fast=(4, 5), laptop=(60, 200), gpu=(100, 200))
+good, few = pick(fast=(3, 2), laptop=(10, 5))
 made = {
     f"{best} UniPC": sound(library.sample_unipc, lesson.good_grid(best)),
     f"{good} UniPC": sound(library.sample_unipc, lesson.good_grid(good)),
