@@ -272,8 +272,8 @@ QUIZ = quiz(
     Question(
         "Sound 2 of a batch of 8 was made with seed 11. You make it again, alone, with seed 11. What do you hear?",
         right="The same sound; the numbers may differ in the last digits",
-        because="Its noise belongs to it, not to the batch. Matrix products of other sizes add in another order, which costs "
-                "less than 0.00002 of full scale.",
+        because="Its noise belongs to it, not to the batch. Matrix products of other sizes add in another order, which shows "
+                "in the fourth or fifth decimal.",
         others={
             "Another sound: in the batch the generator had advanced": "That is so where one generator serves the batch. Here "
                                                                       "each item has its own.",
