@@ -161,3 +161,17 @@ def test_making_a_quiz_imports_no_widgets(shell):
     done = shell("-c", code)
     assert done.returncode == 0, done.stderr
     assert "anywidget" not in done.stdout and "ipywidgets" not in done.stdout and "matplotlib" not in done.stdout
+
+
+def test_the_right_choice_of_a_lesson_is_not_told_by_its_length():
+    from ldm_lab.course import lessons
+
+    longest = total = 0
+    for module in lessons.modules():
+        asked = getattr(module, "QUIZ", None)
+        if asked is None:
+            continue
+        lengths = [(len(one.right), max(map(len, one.others))) for one in asked.questions]
+        assert sum(right > 1.3 * other for right, other in lengths) <= 1, f"{asked.lesson}: {lengths}; say it in `because`"
+        longest, total = longest + sum(right > other for right, other in lengths), total + len(lengths)
+    assert longest <= total / 2 and total >= 5

@@ -250,43 +250,47 @@ diagnosis = Exercise(
 QUIZ = quiz(
     "03",
     Question("Why does the encoder give a mean and a variance instead of a point?",
-             right="The decoder must then cope with every point near the mean, so the latent has no needle-sharp secrets",
-             because="Right: what lies near a sound in the latent must sound like it, and diffusion never hits a point exactly.",
+             right="So that points near each other sound alike",
+             because="The decoder must cope with every point of the cloud, so the latent has no needle-sharp "
+                     "secrets; and diffusion never hits a point exactly.",
              others={
                  "Two numbers hold more than one": "The decoder gets only one sample. The variance makes it worse, on purpose.",
                  "So that the same sound is different every time": "That is a side effect, and a small one: shipped posteriors are narrow.",
                  "Variances are needed for the vocoder": "The vocoder sees the decoded picture and nothing else.",
              }),
     Question("What is the reparameterisation for?",
-             right="The random number comes from outside, so gradients flow through mean and variance",
-             because="Right: z = μ + σ ε has a derivative with respect to μ and σ. `torch.normal(mu, sigma)` has none.",
+             right="Gradients can reach mean and variance",
+             because="The random number comes from outside: z = μ + σ ε has a derivative with respect to μ and σ. "
+                     "`torch.normal(mu, sigma)` has none.",
              others={
                  "It makes sampling faster": "It costs the same. Without it there would be no gradient to learn from.",
                  "It keeps the variance positive": "That is done by giving log σ² and taking its exponential.",
                  "It makes the latents Gaussian": "The KL term pulls them there; the sampling alone does not.",
              }),
     Question("The KL of your VAE is 0.000 from step 200 on. What has happened?",
-             right="Posterior collapse: every sound has the same latent distribution, and the decoder gives the average",
-             because="Right: KL zero means mean 0 and variance 1 for all inputs. The latent says nothing.",
+             right="The latent no longer says anything",
+             because="Posterior collapse: KL zero means mean 0 and variance 1 for all inputs, and the decoder gives "
+                     "the average of everything.",
              others={
                  "It has learnt a perfect ball": "A ball of all sounds has positive KL for each one: each sound needs its own place in it.",
                  "The KL weight is too small": "The other way round: the price was so high that saying nothing was cheapest.",
-                 "The reconstruction is exact": "It cannot be: a latent that is the same for all sounds cannot tell them apart.",
+                 "The reconstruction has become exact": "It cannot be: a latent that is the same for all sounds cannot tell them apart.",
              }),
     Question("The autoencoder of a model is exchanged for one whose latents are twice as large. Nothing else changes. What else must?",
-             right="The scale factor, halved: diffusion must see latents of spread 1",
-             because="Right: noise schedules are made for spread 1. A checkpoint's scale factor belongs to its autoencoder.",
+             right="The scale factor: it halves",
+             because="Diffusion must see latents of spread 1, for which noise schedules are made. A checkpoint's "
+                     "scale factor belongs to its autoencoder.",
              others={
                  "Nothing, networks adapt": "A trained UNet does not adapt. Its noise levels would all be off by a factor of two.",
                  "The vocoder": "It sees mel pictures, which have not changed.",
-                 "The number of steps": "More steps of the same mismatch do not mend it.",
+                 "The number of sampling steps": "More steps of the same mismatch do not mend it.",
              }),
     Question("PCA has a smaller error than your trained network. What follows?",
-             right="A minute was too short to learn what can be computed; start from PCA and let the network learn the rest",
-             because="Right: that is what the shipped autoencoder does.",
+             right="Start from PCA, and learn the rest",
+             because="A minute is too short to learn what can be computed. The shipped autoencoder does just that.",
              others={
                  "Networks are no use here": "The shipped one beats PCA by a little, and a discriminator sharpens where PCA can only blur.",
-                 "The network has too few weights": "It has a hundred times more than PCA. It lacked time, and a path for plain linear facts.",
+                 "The network has too few weights for it": "It has a hundred times more than PCA. It lacked time, and a path for plain linear facts.",
                  "PCA latents are a ball": "PCA says nothing about the shape; it only orders directions by their spread.",
              }),
 )

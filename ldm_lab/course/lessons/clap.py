@@ -206,15 +206,16 @@ lowest_loss = Exercise(
 QUIZ = quiz(
     "04",
     Question("Nobody told the model what a dog is. Where does it know it from?",
-             right="From which caption came with which sound, and which did not, thousands of times",
-             because="Right: barks are what captions with *dog* have in common and other captions lack.",
+             right="From which caption came with which sound",
+             because="And from which did not, thousands of times: barks are what captions with *dog* have in common "
+                     "and other captions lack.",
              others={
                  "From the categories of the corpus": "The loss never sees a category. Only pairs go in.",
                  "From the spelling of the word": "The bag of words knows no letters: each word is a row of numbers that starts at random.",
                  "From a dictionary inside the tokenizer": "A tokenizer only numbers the pieces of a text. It says nothing about sound.",
              }),
     Question("What does the temperature do?",
-             right="It sets how much a small difference of cosines counts in the softmax",
+             right="It sets how much small differences count",
              because="Right: cosines lie in [−1, 1]; divided by 0.07 they spread over ±14, enough to be sure of something.",
              others={
                  "It makes the embeddings longer": "They have length 1 whatever the temperature is.",
@@ -222,8 +223,10 @@ QUIZ = quiz(
                  "It sets how fast the model learns": "That is the learning rate. The temperature only shapes the loss.",
              }),
     Question("In a batch of 64, five captions read *an explosion*. What does InfoNCE make of it?",
-             right="The loss of those five cannot fall below log 5, but nothing that belongs together is pushed apart",
-             because="Right: equal texts have one embedding, so what pushes away from one pulls to the other, and it cancels.",
+             right="The loss gets a floor, and nothing else happens",
+             because="The loss of those five cannot fall below log 5. But nothing that belongs together is pushed "
+                     "apart: equal texts have one embedding, so what pushes away from one pulls to the other, and "
+                     "it cancels.",
              others={
                  "It pushes the five sounds apart": "It would, if the five texts differed. The danger is captions that say the same in other words.",
                  "Nothing: the loss goes to zero all the same": "Five equal texts share the softmax: a fifth each at most, and −log of it is not 0.",

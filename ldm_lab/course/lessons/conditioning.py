@@ -330,8 +330,9 @@ QUIZ = quiz(
     "08",
     Question(
         "Why can a model that never saw a caption be driven by words?",
-        right="CLAP puts words and sounds into one space, so a text embedding can stand in for an audio embedding",
-        because="The UNet only ever meets directions in that space. It cannot tell which tower one came from.",
+        right="A text embedding stands in for a sound's",
+        because="CLAP puts words and sounds into one space. The UNet only ever meets directions in it and cannot "
+                "tell which tower one came from.",
         others={
             "The UNet learns the language from the sounds": "No word ever reaches it. All the language is in CLAP, which was trained on captions.",
             "The captions are hidden in the audio files": "They are in a table that the training of the UNet never opens.",
@@ -348,8 +349,9 @@ QUIZ = quiz(
         }),
     Question(
         "Guidance scale 1 means ...",
-        right="the plain answer with the prompt: one network call a step is enough",
-        because="without + 1 · (with - without) = with. Both calls would be made for nothing.",
+        right="the plain answer with the prompt",
+        because="without + 1 · (with - without) = with. One network call a step is enough; the other would be made "
+                "for nothing.",
         others={
             "no prompt at all": "That is scale 0 in this form of the formula.",
             "twice the prompt": "That is scale 2. In Ho and Salimans' form, w = 1 would be our 2: check which form a paper uses.",
@@ -357,8 +359,9 @@ QUIZ = quiz(
         }),
     Question(
         "Moving all text embeddings by the difference of the means makes ...",
-        right="the two clouds overlap on average, but single pairs hardly meet",
-        because="The shift is the same for all. What a sound has and its caption does not tell is different for each.",
+        right="the clouds overlap on average only",
+        because="Single pairs hardly meet. The shift is the same for all; what a sound has and its caption does not "
+                "tell is different for each.",
         others={
             "text as good as audio": "The measurement says otherwise: most of the loss is still there.",
             "every caption equal to its sound": "One vector cannot repair as many differences as there are pairs.",

@@ -212,8 +212,9 @@ QUIZ = quiz(
     "06",
     Question(
         "Why is the best guess at high noise a blur?",
-        right="The squared error is least at the mean of all sounds that could be under the noise",
-        because="Each of them is possible, none is certain; their mean is wrong about all of them a little, and least in total.",
+        right="The mean of all candidates is least wrong",
+        because="Each sound that could be under the noise is possible, none is certain; their mean is wrong about "
+                "all of them a little, and its squared error is least in total.",
         others={"The network is too small to draw detail": "The ideal denoiser of this lesson has no network at all, and blurs the same way.",
                 "The decoder smooths what it gets": "The decoder draws detail where the latent holds it: listen to the guess at low noise.",
                 "Too few training steps": "More training brings the guess nearer to the mean, not farther away."},
@@ -228,15 +229,16 @@ QUIZ = quiz(
     ),
     Question(
         "What does the time embedding tell the network?",
-        right="How strong the noise is, as a vector of slow and fast oscillations",
-        because="One number would be hard to use; 64 sines and cosines let a linear layer tell any two levels apart.",
+        right="How strong the noise in its input is",
+        because="As a vector of slow and fast oscillations: one number would be hard to use; 64 sines and cosines "
+                "let a linear layer tell any two levels apart.",
         others={"Which moment of the sound it looks at": "Time here is the step of the diffusion, not the seconds of the sound.",
                 "How many sampling steps remain": "The network knows nothing of samplers. It is told a noise level.",
                 "The order of the training batches": "Training draws t by lot; there is no order."},
     ),
     Question(
         "How does AudioLDM's network hear the words?",
-        right="One CLAP vector joins the time embedding and is added, per channel, in every ResBlock",
+        right="As a number added to each channel",
         because="FiLM: the same nudge at every place of the latent. There is no cross-attention to single words.",
         others={"Through cross-attention to every word": "Other latent diffusion models do that. Here the words arrive as a single vector.",
                 "As an extra channel of the latent": "It is not laid beside x, it acts on the feature maps inside.",

@@ -249,8 +249,9 @@ QUIZ = quiz(
     "10",
     Question(
         "Why can a model that never saw an edit do edits?",
-        right="It was trained to clean up sounds at every noise level, and an edit is a choice of what it has to clean up",
-        because="Half-drowned sounds and sounds with a noisy part are inputs as it has always had them.",
+        right="An edit is a choice of what it has to clean up",
+        because="It was trained to clean up sounds at every noise level. Half-drowned sounds and sounds with a "
+                "noisy part are inputs as it has always had them.",
         others={
             "The words of the prompt tell it to edit": "The prompt here was 'a dog barking'. Nobody said 'edit'.",
             "Its weights are adapted to the recording first": "All networks stayed as they were. Only x was touched.",
@@ -269,9 +270,9 @@ QUIZ = quiz(
     ),
     Question(
         "In inpainting, why is the known part put back WITH noise and not clean?",
-        right="The network is told one noise level, and expects it everywhere in x",
-        because="It takes what deviates from that level for signal. Clean surroundings would be over-sharp to it, and the new part "
-                "would not fit them.",
+        right="Because one noise level is told for all",
+        because="The network expects that level everywhere in x and takes what deviates from it for signal. Clean "
+                "surroundings would be over-sharp to it, and the new part would not fit them.",
         others={
             "So that the result differs for each seed": "The noise is the same at all steps, and in the end the clean part is put back.",
             "To protect the recording's rights": "Nothing is hidden: at the end the recording returns to the bit.",
@@ -280,12 +281,13 @@ QUIZ = quiz(
     ),
     Question(
         "Inpainting and super-resolution differ in ...",
-        right="the direction of the mask: over time or over frequency",
-        because="The same function, the same put-back. In this lesson both were one call of my_fill.",
+        right="the direction of the mask",
+        because="Over time or over frequency. The same function, the same put-back: in this lesson both were one "
+                "call of my_fill.",
         others={
             "the network": "The UNet is the same object.",
             "the sampler": "Any sampler serves both.",
-            "the noise schedule": "Both walk the whole grid from pure noise.",
+            "the noise schedule they need": "Both walk the whole grid from pure noise.",
         },
     ),
     Question(

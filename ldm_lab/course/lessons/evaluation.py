@@ -249,9 +249,9 @@ QUIZ = quiz(
                      "The inception score": "It never sees a caption either, nor a reference.",
                      "All of them": "Two of the three never see a caption."}),
     Question("The generated sounds have a higher CLAP score than the real ones. What follows?",
-             right="The model pleases this CLAP; it was steered by it",
-             because="A generator that is conditioned by a network learns what that network likes. A judge it never met, or a "
-                     "person, has to say whether it sounds better.",
+             right="The model pleases this very CLAP",
+             because="It was steered by it: a generator that is conditioned by a network learns what that network "
+                     "likes. A judge it never met, or a person, has to say whether it sounds better.",
              others={"They sound better than real sounds": "Then noise made by gradient ascent would sound best of all.",
                      "The test captions are wrong": "Some may be, but a whole set of weak captions lowers both scores.",
                      "The score is broken": "It measures what it says: closeness in this CLAP's space. It is the reading that "
@@ -265,8 +265,9 @@ QUIZ = quiz(
                                                                "chosen by its outcome.",
                      "Only his lowest answers": "Taking away single answers after seeing them bends the result, too."}),
     Question("12 of 16 ABX answers were right. Chance alone gives that or more in 4 % of tests. What do you write?",
-             right="Right in 75 % of 16 trials, exact p = 0.04; a hint that the difference is heard",
-             because="Share, number and p, and no more than they say. Sixteen trials leave an interval from about 48 to 93 %.",
+             right="75 % of 16 right, p = 0.04: a hint",
+             because="Share, number and p, and no more than they say: a hint that the difference is heard. Sixteen "
+                     "trials leave an interval from about 48 to 93 %.",
              others={"The difference is audible, proved": "One test in twenty-five looks like this when nobody hears anything.",
                      "The sounds are the same": "Not hearing a difference for certain is not hearing none.",
                      "75 % of people hear the difference": "75 % of the answers were right, half of which would be right by "

@@ -117,8 +117,9 @@ numbers = Exercise(
 QUIZ = quiz(
     "00",
     Question("Where in the stack do your words go?",
-             right="Through CLAP into an embedding, which the UNet is given in every step",
-             because="Right: one vector of length 1 stands for all the words, and it is present at each of the steps.",
+             right="Into an embedding, which guides every step",
+             because="Through CLAP: one vector of length 1 stands for all the words, and the UNet is given it in "
+                     "each of the steps.",
              others={
                  "Into the vocoder, which speaks them": "The vocoder only sees the log-mel picture. It would voice any picture.",
                  "Into the noise, which depends on the words": "The noise depends on the seed alone: that is why one seed gives related sounds.",
@@ -129,28 +130,30 @@ QUIZ = quiz(
              because="Right: all else stays the same, and that alone gives another sound for the same words.",
              others={
                  "The weights of the networks": "The weights were fixed when training ended; nothing you do here changes them.",
-                 "How strongly the words pull": "That is guidance: how far each step exaggerates what the words change.",
+                 "How strongly the words pull on it": "That is guidance: how far each step exaggerates what the words change.",
                  "The number of steps": "That is a setting of its own. More steps with the same seed give nearly the same sound.",
              }),
     Question("Why does the diffusion run on a latent and not on the waveform?",
-             right="The latent has ten times fewer numbers, so each step is far cheaper",
-             because="Right: you counted them. The UNet runs many times for one sound, the decoder and the vocoder once.",
+             right="Each step costs far less",
+             because="The latent has ten times fewer numbers, you counted them. The UNet runs many times for one "
+                     "sound, the decoder and the vocoder once.",
              others={
                  "Waveforms cannot be made noisy": "Nothing is easier: lesson 05 begins with noise on waveforms.",
                  "The latent sounds better": "A latent has no sound of its own, and going through it loses a little.",
                  "CLAP only understands latents": "CLAP listens to sound (and reads words). It never sees the latent.",
              }),
     Question("A sound is clean and well voiced, but it is the wrong thing. Which box is the first suspect?",
-             right="CLAP: the wrong direction reached the UNet",
-             because="Right: noise was removed properly, but towards a wrong goal.",
+             right="CLAP",
+             because="The wrong direction reached the UNet: noise was removed properly, but towards a wrong goal.",
              others={
                  "The vocoder": "A broken vocoder gives the right thing in a bad voice.",
                  "The decoder": "A broken decoder damages every picture; this one is clean.",
                  "The seed": "A seed varies the sound within what the words allow. Another thing altogether needs other words.",
              }),
     Question("What may you conclude when guidance 7 scores higher than guidance 3 for one prompt and one seed?",
-             right="Little: it is one sound, judged by the model's own ear",
-             because="Right: lesson 11 shows how many sounds and which listeners it takes.",
+             right="Little: one sound proves nothing",
+             because="It was judged by the model's own ear, besides. Lesson 11 shows how many sounds and which "
+                     "listeners it takes.",
              others={
                  "That 7 is better for this model": "One pair of sounds is one toss of a coin. Try three seeds and see.",
                  "That people will prefer it": "The CLAP score is the model's own opinion. People may hear something harsh.",

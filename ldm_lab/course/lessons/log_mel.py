@@ -275,8 +275,9 @@ QUIZ = quiz(
     "01",
     Question(
         "Two clips have exactly the same log-mel. What follows?",
-        right="Their magnitudes in each band and frame agree; the waves may differ everywhere",
-        because="The mel keeps sums of magnitudes. Phases and the detail inside a band are free, and you heard two waves that used that freedom.",
+        right="Their waves may differ everywhere",
+        because="Only the sums of magnitudes in each band and frame agree. Phases and the detail inside a band are "
+                "free, and you heard two waves that used that freedom.",
         others={
             "They are the same clip": "You fitted a wave whose correlation with the original was near 0, with nearly the same mel.",
             "They differ at most in loudness": "Loudness is one of the things a log-mel keeps: twice as loud adds 0.69 everywhere.",
@@ -285,8 +286,9 @@ QUIZ = quiz(
     ),
     Question(
         "Why is a frame multiplied by a Hann window before the Fourier transform?",
-        right="Its sharp ends would look like many frequencies that are not in the sound",
-        because="Cutting without a window is a window too, with hard edges, and it smears a pure tone over all bins.",
+        right="So that its ends do not act like clicks",
+        because="Sharp ends look like many frequencies that are not in the sound. Cutting without a window is a "
+                "window too, with hard edges, and it smears a pure tone over all bins.",
         others={
             "To make the transform faster": "The cost is the same: 1024 numbers go in either way.",
             "To remove the phase": "The spectrum after windowing is as complex as before. The phase goes when the magnitude is taken.",
@@ -305,8 +307,9 @@ QUIZ = quiz(
     ),
     Question(
         "You feed a model, trained on Slaney mels, with HTK mels. What happens?",
-        right="It runs without an error, and the sound is wrong in pitch and colour",
-        because="Both are (T, 64) numbers of the same range. No shape can catch it; only a known answer or an ear can.",
+        right="It runs, and sounds wrong in colour",
+        because="Pitch and colour are wrong, and there is no error: both are (T, 64) numbers of the same range. No "
+                "shape can catch it; only a known answer or an ear can.",
         others={
             "It stops with a shape error": "Both scales give 64 bands; the shapes are equal. That makes it so dangerous.",
             "Nothing to be heard: mel is mel": "Band 10 stands for other frequencies in the two scales. Exercise 4 played the result.",
@@ -315,8 +318,9 @@ QUIZ = quiz(
     ),
     Question(
         "You want shorter hops, 80 samples in place of 160, and keep the window. What do you gain?",
-        right="Twice as many frames that overlap more, but hardly finer detail in time",
-        because="A frame still mixes 64 ms, the length of its window. The hop only says how often you look.",
+        right="More frames, but hardly finer detail in time",
+        because="Twice as many frames, which overlap more. A frame still mixes 64 ms, the length of its window; the "
+                "hop only says how often you look.",
         others={
             "Twice the resolution in time and the same in frequency": "The window sets both, one against the other. The hop sets neither.",
             "Twice the resolution in frequency": "The distance of bins is rate / n_fft, 15.6 Hz; the hop is not in it.",

@@ -277,8 +277,8 @@ QUIZ = quiz(
     ),
     Question(
         "Why do √ᾱ and √(1 - ᾱ) stand in the formula, with their roots?",
-        right="Powers of independent signals add, so these amplitudes keep the total power at 1",
-        because="ᾱ + (1 - ᾱ) = 1. The roots turn shares of power into amplitudes.",
+        right="Powers add, and so the total power stays 1",
+        because="Powers of independent signals add: ᾱ + (1 - ᾱ) = 1. The roots turn shares of power into amplitudes.",
         others={"Amplitudes of independent signals add, and they must add to 1": "Peaks of noise and sound rarely meet. It is the powers "
                 "that add; without the roots the level dips by 3 dB where ᾱ = 1/2.",
                 "Roots make the noise louder, so training is harder": "They set the mix, not the difficulty: any mix can be had with or "
@@ -295,16 +295,18 @@ QUIZ = quiz(
     ),
     Question(
         "A model was trained with schedule A. You sample with schedule B, which has another SNR at each t. What has to match?",
-        right="The SNR: look up the step t of A that has the SNR which B has now",
-        because="The network learnt t only as a name for a noise level. Translate by SNR (or σ), as sigma_to_t does.",
+        right="The SNR, whatever t it belongs to",
+        because="Look up the step t of A that has the SNR which B has now: the network learnt t only as a name for "
+                "a noise level. Translate by SNR (or σ), as sigma_to_t does.",
         others={"The step number t": "t = 500 is another amount of noise in another schedule. The network would remove too much or too little.",
                 "Nothing, the network sees the noise itself": "It does see it, but it was told a level with every example and believes it.",
                 "The betas": "Betas say how fast the noise grows from step to step. The network never sees them."},
     ),
     Question(
         "In this lesson CLAP lost the sound in white noise on the waveform much earlier than most listeners do. What follows?",
-        right="It has never been trained on noisy sound, so its score says little about noisy sound",
-        because="A measure is good where it was trained. That is why unfinished, noisy sounds are not judged by CLAP but first denoised.",
+        right="Its score says little about noisy sound",
+        because="A measure is good where it was trained, and CLAP was never trained on noisy sound. That is why "
+                "unfinished, noisy sounds are not judged by it but first denoised.",
         others={"Noise destroys all information at that level": "Then you could not hear it either.",
                 "CLAP is broken": "On clean sounds like those of its training it does its job.",
                 "Ears are worse than networks": "It is the other way round here: listeners go on where CLAP has stopped."},

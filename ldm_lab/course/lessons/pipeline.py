@@ -304,8 +304,9 @@ QUIZ = quiz(
     Question(
         "Your file says in its comment that it was made by a model. Somebody opens it in an editor and exports it as MP3. "
         "What do you know about the MP3?",
-        right="Nothing certain: the comment may be gone, and there is no mark in the samples",
-        because="Metadata travels beside the sound, not in it. It is a label for honest people.",
+        right="Nothing certain: the comment may be gone",
+        because="Metadata travels beside the sound, and there is no mark in the samples. It is a label for honest "
+                "people.",
         others={
             "It still says so: comments are part of the sound": "They are part of the file. An export writes a new file.",
             "The fingerprint proves it": "A hash changes with any bit. After an MP3 encoder no bit is the same.",

@@ -319,8 +319,9 @@ QUIZ = quiz(
     "07",
     Question(
         "Why is the guess after one call no good sound?",
-        right="It is the mean of all sounds that could still come out of this noise",
-        because="The best answer in mean square is a mean, and the mean of six notes is none of them.",
+        right="It is the mean of all that is possible",
+        because="Many sounds could still come out of this noise. The best answer in mean square is their mean, and "
+                "the mean of six notes is none of them.",
         others={
             "The network is too small": "The exact denoiser of our world answers the same: no network would do better.",
             "The noise was not subtracted completely": "The guess holds no noise at all. It holds all notes at once.",
@@ -337,16 +338,18 @@ QUIZ = quiz(
         }),
     Question(
         "From the same noise, DDIM with eta = 0 and DDPM end at different sounds. Which one is wrong?",
-        right="Neither: both draw from the same distribution",
-        because="Fresh noise on the way sends each walk elsewhere; what must agree is how often each sound comes.",
+        right="Neither: both may come out",
+        because="Both draw from the same distribution. Fresh noise on the way sends each walk elsewhere; what must "
+                "agree is how often each sound comes.",
         others={
             "DDPM, since it is random": "Random, but its draws are right where the steps are many.",
             "DDIM, since it ignores the noise": "It needs none: its curve carries the noise's distribution to the sounds'.",
         }),
     Question(
         "A trained network replaces the exact denoiser. From some number of steps on, better samplers no longer help. Why?",
-        right="The walk is followed exactly, but it is the walk of a slightly wrong denoiser",
-        because="Two errors add: of the solver and of the network. Steps only shrink the first.",
+        right="What is left is the network's own error",
+        because="Two errors add: of the solver and of the network. The walk is followed exactly by now, but it is "
+                "the walk of a slightly wrong denoiser.",
         others={
             "Rounding errors add up": "They are a million times smaller than what the plot shows.",
             "The sampler has reached sigma = 0": "Every walk ends there, the short ones too.",

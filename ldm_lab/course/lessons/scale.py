@@ -225,8 +225,9 @@ QUIZ = quiz(
                      "About eight times as many": "That would need a third side that grows. Kernel sizes stay as they are.",
                      "As many as before": "Then what would be wider?"}),
     Question("A larger model has the lower loss after the same number of steps. Is it the better choice for one hour on your laptop?",
-             right="Not necessarily: it makes fewer steps in that hour",
-             because="Compare at equal time or equal FLOPs, too. With little compute, smaller models often lead.",
+             right="Perhaps not: its steps are slower",
+             because="It makes fewer steps in that hour. Compare at equal time or equal FLOPs, too; with little "
+                     "compute, smaller models often lead.",
              others={"Yes, lower loss is lower loss": "After equal steps it has used far more computing. Your hour pays for "
                                                       "computing, not for steps.",
                      "No, larger models overfit": "They may, in the end. In an hour this one is far from having learnt its data.",
@@ -239,17 +240,17 @@ QUIZ = quiz(
                                                       "does not bet other people's rights.",
                      "Yes, if the authors are named": "BY asks for names. NC asks for more: no commercial use."}),
     Question("What does an inaudible mark in generated sounds do?",
-             right="It helps honest makers to label, as long as nobody works against it",
-             because="It survives cutting and volume changes. It does not survive being made anew by an autoencoder, nor someone "
-                     "who knows the key.",
+             right="It helps honest makers to label",
+             because="As long as nobody works against it. It survives cutting and volume changes; it does not "
+                     "survive being made anew by an autoencoder, nor someone who knows the key.",
              others={"It proves that unmarked sounds are real": "Other models do not mark, and marks can be washed out. No mark "
                                                                "proves nothing.",
                      "It makes deepfakes impossible": "Whoever wants to deceive uses a model without a mark, or removes it.",
                      "It replaces saying so": "A mark needs a detector and its key. Words beside the player need neither."}),
     Question("Generated sounds are farther from every training sound than real test clips are. What have you shown?",
-             right="That these sounds are no copies, as far as this measure hears",
-             because="Replayed training clips are much nearer. But another prompt, or a passage shorter than the window, may "
-                     "still be copied.",
+             right="That this measure hears no copies",
+             because="These sounds are no copies, as far as it hears: replayed training clips are much nearer. But "
+                     "another prompt, or a passage shorter than the window, may still be copied.",
              others={"That the model can never copy": "A few hundred sounds are a sample; rare copies may be missing from it.",
                      "That the sounds are good": "White noise is far from every training sound, too.",
                      "That the licences no longer matter": "Being no copy answers one question. The sounds were used all the same."}),

@@ -231,8 +231,10 @@ QUIZ = quiz(
     "02",
     Question(
         "A complex spectrum with the right magnitudes and random angles is turned into a wave. Why does the wave's own STFT have other magnitudes?",
-        right="Neighbouring frames share most samples; angles that do not fit cancel where frames overlap",
-        because="Most complex pictures are the STFT of no wave at all. The inverse gives the nearest wave, whose STFT is another picture.",
+        right="Overlapping frames contradict each other",
+        because="Neighbouring frames share most samples, and angles that do not fit cancel there. Most complex "
+                "pictures are the STFT of no wave at all: the inverse gives the nearest wave, whose STFT is another "
+                "picture.",
         others={
             "Rounding errors of the Fourier transform": "With the right angles the way there and back is exact to 1e-7.",
             "The inverse STFT ignores the angles": "It uses them; with the true ones it gives the recording back.",
@@ -241,18 +243,20 @@ QUIZ = quiz(
     ),
     Question(
         "After 200 rounds Griffin-Lim hardly improves and still sounds metallic. What is missing?",
-        right="Knowledge of sounds: it looks for any consistent wave, not for a likely one",
-        because="It starts at random angles and stops in the nearest valley. It has never heard a sound; a network has.",
+        right="Knowledge of sounds",
+        because="It looks for any consistent wave, not for a likely one: it starts at random angles and stops in "
+                "the nearest valley. It has never heard a sound; a network has.",
         others={
-            "More rounds": "You plotted the curve: it is nearly flat. Ten times the rounds buy very little.",
+            "Many more rounds": "You plotted the curve: it is nearly flat. Ten times the rounds buy very little.",
             "A finer mel": "More bands would help the magnitudes a bit. The angles would be as unknown as before.",
-            "A sharper window": "All windows of this length have the same problem: angles are not in the mel.",
+            "A sharper Hann window": "All windows of this length have the same problem: angles are not in the mel.",
         },
     ),
     Question(
         "Why does HiFi-GAN fold the wave by the periods 2, 3, 5, 7 and 11?",
-        right="Each fold lines up another regular pattern, and primes overlap least",
-        because="A pattern that repeats every p samples becomes an upright line in the fold by p. Folding by 2 and 4 would show much the same.",
+        right="To line up other regular patterns",
+        because="A pattern that repeats every p samples becomes an upright line in the fold by p. Primes overlap "
+                "least: folding by 2 and 4 would show much the same.",
         others={
             "To make the wave shorter": "Every sample is kept; only its place in the picture changes.",
             "These are the pitches of voices": "A period of 11 samples is 1455 Hz; a voice's pitch has periods of 50 samples and more.",
@@ -261,8 +265,9 @@ QUIZ = quiz(
     ),
     Question(
         "What does feature matching ask of the generator?",
-        right="That the discriminators' inner pictures of its sound equal those of the real one",
-        because="It is a distance as seen through layers that learn what matters, much steadier than the bare verdict.",
+        right="That it looks real inside the judges",
+        because="The discriminators' inner pictures of its sound shall equal those of the real one: a distance as "
+                "seen through layers that learn what matters, much steadier than the bare verdict.",
         others={
             "That its weights equal the discriminators'": "The two networks have nothing in common but the sounds they meet.",
             "That the discriminators are fooled": "That is the adversarial term, equation 2. Feature matching stands beside it.",
@@ -271,8 +276,9 @@ QUIZ = quiz(
     ),
     Question(
         "In an ABX test you were right in 5 of 8 trials. What may you say?",
-        right="Nothing yet: guessing gives 5 or more of 8 in about a third of all tests",
-        because="p = 0.36. It neither shows a difference nor that there is none; more trials would tell.",
+        right="Nothing yet: guessing often does as well",
+        because="Guessing gives 5 or more of 8 in about a third of all tests, p = 0.36. It neither shows a "
+                "difference nor that there is none; more trials would tell.",
         others={
             "There is a difference, since 5 is more than 4": "Toss a coin eight times and you will often see 5 heads.",
             "The two sounds are the same to me": "A test that shows nothing is no proof of nothing; with 8 trials it would miss small differences.",
