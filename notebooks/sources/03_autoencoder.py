@@ -51,9 +51,9 @@ print(f"mel {tuple(mel.shape)}: {mel.numel()} numbers; latent {tuple(z.shape)}: 
 print(f"mean error of the picture: {lesson.DB * (squeezed - mel).abs().mean():.2f} dB")
 
 # %% [markdown] name="hear-why"
-# **Explain.** Most ears hear the first step more: there the vocoder has to invent the phase (lesson 02). The autoencoder
-# threw away three numbers of four, and what it lost is a decibel or two. Neighbouring cells of a mel picture are so alike
-# that most of them can be guessed from the rest.
+# **Explain.** In the first step the picture stays, but the vocoder has to invent the phase (lesson 02); listen for it in the
+# attack. In the second step three numbers of four are thrown away, and the picture loses about a decibel. Neighbouring cells
+# of a mel picture are so alike that most of them can be guessed from the rest.
 #
 # ## Where we are
 
@@ -186,7 +186,8 @@ course.table([{
 # in the middle. But look at the next column: if noise is first *scaled* to the spread of the latents, it reaches almost
 # everything without any KL. That one number is the **scale factor** of latent diffusion, and you will measure it below.
 # What scaling cannot mend is the last column: between islands lies no-man's-land, and there the decoder makes columns that
-# are further from anything real. The published AudioLDM uses both: a *small* KL weight and a scale factor.
+# are further from anything real. (Weight 100 does not look bad there: its one average column is near to *something*.) The
+# published AudioLDM uses both: a *small* KL weight and a scale factor.
 #
 # **Predict:** now hear it. We wander through noise, 256 points, each near the one before, and decode every point to one
 # column. Which of the three toys will be the most varied? Which a drone?
@@ -346,8 +347,8 @@ assert_same((sample(*mine.encode(mel), torch.ones_like(posterior.mean)), kl(*min
 # ## Train your own
 #
 # A smaller one ($r = 8$, 16 channels, two levels), from random weights, on real sounds, for about a minute. The loss is the
-# paper's without its last part: absolute error + 0.005 × KL (the discriminator that sharpens the picture is in lesson 02's
-# spirit and costs more than a minute). Two runs with the same time: the plain network, and one with the linear map
+# paper's without its last part: absolute error + 0.005 × KL. (The last part is a discriminator, which sharpens the picture as
+# in lesson 02; it costs more than a minute.) Two runs of equal length: the plain network, and one with the linear map
 # beside it.
 #
 # **Predict:** will a single linear layer make a difference beside some 175,000 weights?
@@ -423,7 +424,7 @@ with torch.no_grad():
 # ## The fast lane
 #
 # The shipped autoencoder starts from PCA and lets the network learn the rest: 300 steps of 16 windows, L1 + 0.005 KL
-# (`recipes/autoencoder.toml`), about seven minutes on two slow cores, then all of the course works on its latents.
+# (`recipes/autoencoder.toml`), ten minutes on two slow threads. All of the course works on its latents.
 
 # %% name="lane"
 course.table([
@@ -435,8 +436,8 @@ course.table([
 
 # %% [markdown] name="lane-why"
 # Humbling: two thousand numbers that were *computed* beat a minute of learning, and the shipped network with its millions
-# adds a little on top. In decibels of a mel picture, that is. The paper's autoencoder has no such shortcut and was trained
-# for days on a GPU; it also has an adversarial loss, which makes pictures sharper without making this number smaller.
+# adds a little on top. In decibels of a mel picture, that is. The paper's autoencoder has no such shortcut and learnt far
+# longer; it also has an adversarial loss, which makes pictures sharper without making this number smaller.
 #
 # ## Play: one fader for each channel
 #
@@ -633,7 +634,7 @@ lesson.QUIZ
 # |---|---|
 # | A KL weight of 0 scatters latents, a large one silences them, one in between makes a ball that noise covers | that latent diffusion needs a perfect ball: it has a scale factor, and a UNet that learns the shape |
 # | A mel picture fits into a quarter of its numbers with an error of a decibel or two | that a decibel of mel error is what ears mind: that needs listeners (lesson 11) |
-# | PCA beats a minute of training; the shipped network adds a little | what days of training with a discriminator add |
+# | PCA beats a minute of training; the shipped network adds a little | what long training with a discriminator adds |
 # | One KL weight, three sounds to tell it by | which weight is best: that depends on what is generated from the latents |
 #
 # **Next:** 04, words and sounds in one space. **Paper:** Liu et al. 2023, section 3.3 (the autoencoder and its loss);

@@ -412,8 +412,8 @@ for text in ["an explosion", "a drum", "a woman speaks", "rain falling", "a dog 
 # ## The fast lane
 #
 # The shipped CLAP has a larger audio tower, and a text tower that had read sentences before it met any sound: it was
-# distilled from a sentence encoder (all-MiniLM-L6-v2), so it starts with *hound* near *dog*. Its audio tower was trained for
-# 600 steps of 64 (`recipes/clap.toml`), some minutes on the same two slow cores.
+# distilled from a sentence encoder (all-MiniLM-L6-v2), so it starts with *hound* near *dog*. Its audio tower was then trained
+# for 600 steps of 64 pairs (`recipes/clap.toml`), on all the training sounds and with all their captions.
 
 # %% name="lane"
 shipped, _ = measure(ldm.clap)
