@@ -29,7 +29,14 @@ def pick(*, fast, laptop, gpu=None):
 
 
 def steps(count: int, title: str = "training"):
-    """`range(count)` with a progress bar (tqdm); `bar.set_postfix(loss=...)` writes beside it."""
+    """`range(count)` with a progress bar (tqdm); `bar.set_postfix(loss=...)` writes beside it.
+
+    The bar is drawn twice a second at most, however often the postfix changes: a notebook keeps all that was ever drawn.
+    """
     from tqdm import tqdm
 
-    return tqdm(range(count), desc=title, file=sys.stdout, mininterval=0.5, ncols=88)
+    class Bar(tqdm):
+        def set_postfix(self, ordered_dict=None, refresh=False, **values) -> None:
+            super().set_postfix(ordered_dict, refresh, **values)
+
+    return Bar(range(count), desc=title, file=sys.stdout, mininterval=0.5, ncols=88)

@@ -37,9 +37,15 @@ def test_the_fast_profile_samples_with_few_steps(monkeypatch):
     assert quick < course.load("tiny").config.default_steps
 
 
-def test_steps_are_a_range_with_a_bar(capsys):
+def test_steps_are_a_range_with_a_bar_that_is_drawn_seldom(capsys):
     assert list(course.steps(3)) == [0, 1, 2]
     assert "3/3" in capsys.readouterr().out
+    bar = course.steps(1000)
+    for step in bar:
+        bar.set_postfix(loss=f"{step:.3f}")
+    said = capsys.readouterr().out
+    assert "loss=" in said
+    assert said.count("\r") < 20
 
 
 def test_clips_are_real_reproducible_and_of_one_length():
