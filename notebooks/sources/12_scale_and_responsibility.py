@@ -248,8 +248,8 @@ course.lines({f"width {w}": (curve[1:, 1], curve[1:, 2]) for w, (_, curve) in ru
 # are for. Four widths, one seed and some seconds are a taste of one, no law; and at 8 channels the processor is busy
 # with overhead, not with sums.
 #
-# Now hear it: what the width with the lowest loss makes of *rain* before and after its seconds, and **the
-# fast lane**: the shipped UNet after 9,900 steps. The loss fell by a third; your ear says how far that is from rain.
+# Now hear it: what the width with the lowest loss makes of *rain* before and after its seconds, and **the fast lane**:
+# the shipped UNet after 9,900 steps. The loss fell by nearly a third; your ear says how far that is from rain.
 
 # %% name="scale-hear"
 best = min(runs, key=lambda w: runs[w][1][-1, 2])
