@@ -120,8 +120,8 @@ stages = {f"step {k}": sound.wav_at(k) for k in sound.pick(4)}
 player(stages, title="The guess so far")
 
 # %% [markdown] name="film-why"
-# **Explain.** Look for three phases. In the very first steps the noise is many times stronger than any sound, every error of
-# the network is magnified by as much, and the guess is patchy. Then it turns smooth: the best guess is now the *average*
+# **Explain.** Look for three phases. In the very first steps the noise is many times stronger than any sound, the network
+# takes chance patterns in it for sound, and the guess is patchy. Then it turns smooth: the best guess is now the *average*
 # of all sounds that could still come out of this noise. At last less and less is open, the average becomes one particular
 # sound, and detail appears. Lessons 05 to 07 build this.
 
