@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "OPEN": "ldm_lab.course.check",
     "assert_same": "ldm_lab.course.check",
+    "passport": "ldm_lab.course.progress",
     "pick": "ldm_lab.course.profiles",
     "profile": "ldm_lab.course.profiles",
     "steps": "ldm_lab.course.profiles",
@@ -34,7 +35,7 @@ _NAMES = {
     "film": "ldm_lab.widgets.stack.diagram",
     "follow": "ldm_lab.trace",
 }
-_MODULES = ("passport", "synth")  # the first can be called: `course.passport()`
+_MODULES = ("synth",)
 
 __all__ = ["load", *_MODULES, *_NAMES]
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ldm_lab.audio.mel import log_mel, mel_frequencies
-from ldm_lab.course import passport
+from ldm_lab.course import progress
 from ldm_lab.course.check import OPEN, Card, Open, verdict
 from ldm_lab.course.compare import Difference, compare, fresh
 from ldm_lab.errors import LabError, OptionError
@@ -75,7 +75,7 @@ class Exercise:
     def check(self, answer: object) -> Card:
         """The card of an answer; it is written into the passport."""
         state, found = self.find(answer)
-        passport.record(self.lesson, self.key, self.title, state)
+        progress.record(self.lesson, self.key, self.title, state)
         lines = (*found.lines, *([self.then] if found.right and self.then else []))
         return verdict(self.title, state, *lines, sounds=found.sounds)
 

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ldm_lab.course.passport import QUIZ, PassportError, Records, joined, read
+from ldm_lab.course.progress import QUIZ, PassportError, Records, joined, read
 from ldm_lab.errors import LabError, OptionError
 from ldm_lab.files import write_text
 
@@ -226,7 +226,7 @@ def _participants(files: Sequence[Path]) -> dict[str, Path]:
 
 
 def main(words: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="python -m ldm_lab.course.passport", description="Passports of a class.")
+    parser = argparse.ArgumentParser(prog="python -m ldm_lab.course.progress", description="Passports of a class.")
     jobs = parser.add_subparsers(dest="job", required=True)
     job = jobs.add_parser("merge", help="passport files to one CSV: who has solved how much of which lesson")
     job.add_argument("passports", nargs="+", metavar="FILE", help="NAME.json, or a folder of them")

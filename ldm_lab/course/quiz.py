@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ldm_lab.course.passport import QUIZ, record
+from ldm_lab.course.progress import QUIZ, record
 from ldm_lab.errors import LabError
 from ldm_lab.widgets import quiz_words
 

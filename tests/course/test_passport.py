@@ -15,7 +15,8 @@ import warnings
 
 import pytest
 
-from ldm_lab.course import passport, passport_page
+from ldm_lab import course
+from ldm_lab.course import passport_page, progress
 from ldm_lab.course.exercise import Exercise, same_value
 from ldm_lab.course.passport_page import Passport
 from ldm_lab.course.quiz import Question, quiz
@@ -31,8 +32,8 @@ def place(tmp_path, monkeypatch):
     path = tmp_path / "data" / "passport.json"
     monkeypatch.setenv("LDM_LAB_PASSPORT", str(path))
     monkeypatch.delenv("COURSE_STRICT", raising=False)
-    monkeypatch.setattr(passport, "_unsaved", {})
-    monkeypatch.setattr(passport, "_said", set())
+    monkeypatch.setattr(progress, "_unsaved", {})
+    monkeypatch.setattr(progress, "_said", set())
     return path
 
 
@@ -56,17 +57,17 @@ def write(path, lessons, **more):
 
 def test_tries_are_counted_until_it_is_solved_and_solved_stays(place):
     for state in ("todo", "wrong", "wrong", "right", "wrong", "right"):
-        passport.record("01", "mel", "Hertz to mel", state)
+        progress.record("01", "mel", "Hertz to mel", state)
     found = saved(place)["01"]["mel"]
     assert (found["state"], found["tries"], found["title"]) == ("right", 3, "Hertz to mel")
     assert found["first"] <= found["solved"]
-    assert passport.records() == saved(place)
+    assert progress.records() == saved(place)
     assert [path.name for path in place.parent.iterdir()] == ["passport.json"]
 
 
 def test_what_is_still_to_do_leaves_no_file(place):
-    passport.record("01", "mel", "Hertz to mel", "todo")
-    assert not place.exists() and passport.records() == {}
+    progress.record("01", "mel", "Hertz to mel", "todo")
+    assert not place.exists() and progress.records() == {}
 
 
 def test_a_card_is_recorded(place):
@@ -83,8 +84,8 @@ def test_a_foreign_file_is_kept_beside_and_said_once(place, caplog, text):
     place.parent.mkdir()
     data = text.encode("utf-8", "surrogateescape")
     place.write_bytes(data)
-    passport.record("01", "mel", "Hertz to mel", "right")
-    passport.record("01", "log", "A log", "right")
+    progress.record("01", "mel", "Hertz to mel", "right")
+    progress.record("01", "log", "A log", "right")
     assert place.with_name("passport.json.bak").read_bytes() == data
     assert set(saved(place)["01"]) == {"mel", "log"}
     assert len(caplog.records) == 1 and "kept as passport.json.bak" in caplog.text
@@ -94,32 +95,32 @@ def test_a_second_foreign_file_does_not_replace_the_first_backup(place):
     for text in ("one", "two"):
         place.parent.mkdir(exist_ok=True)
         place.write_text(text)
-        passport.record("01", "mel", "Hertz to mel", "right")
+        progress.record("01", "mel", "Hertz to mel", "right")
     assert place.with_name("passport.json.bak").read_text() == "one"
     assert place.with_name("passport.json.bak2").read_text() == "two"
 
 
 def test_a_file_of_a_newer_version_is_left_alone(place, caplog):
     text = write(place, {"01": {}}, version=2).read_text()
-    passport.record("01", "mel", "Hertz to mel", "right")
+    progress.record("01", "mel", "Hertz to mel", "right")
     assert place.read_text() == text and list(place.parent.iterdir()) == [place]
     assert "newer LDM Lab" in caplog.text
-    assert passport.records()["01"]["mel"]["state"] == "right"  # for now
+    assert progress.records()["01"]["mel"]["state"] == "right"  # for now
 
 
 def test_a_place_that_cannot_be_written_is_said_once_and_remembered(place, tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("LDM_LAB_PASSPORT", str(tmp_path / "file" / "passport.json"))
-    passport.record("01", "mel", "Hertz to mel", "wrong")
-    passport.record("01", "mel", "Hertz to mel", "right")
-    passport.record("02", "phase", "Phase", "wrong")
+    progress.record("01", "mel", "Hertz to mel", "wrong")
+    progress.record("01", "mel", "Hertz to mel", "right")
+    progress.record("02", "phase", "Phase", "wrong")
     assert len(caplog.records) == 1 and "LDM_LAB_PASSPORT names another place" in caplog.text
-    assert {lesson: {key: one["tries"] for key, one in entries.items()} for lesson, entries in passport.records().items()} == {
+    assert {lesson: {key: one["tries"] for key, one in entries.items()} for lesson, entries in progress.records().items()} == {
         "01": {"mel": 2}, "02": {"phase": 1}}
     monkeypatch.setenv("LDM_LAB_PASSPORT", str(place))  # and it is written as soon as it can be
-    passport.record("02", "phase", "Phase", "right")
+    progress.record("02", "phase", "Phase", "right")
     assert saved(place)["01"]["mel"]["tries"] == saved(place)["02"]["phase"]["tries"] == 2
-    assert passport._unsaved == {}
+    assert progress._unsaved == {}
 
 
 def test_a_folder_that_may_not_be_written(place, caplog):
@@ -129,16 +130,16 @@ def test_a_folder_that_may_not_be_written(place, caplog):
         pytest.skip("this user may write everywhere")
     try:
         for state in ("wrong", "wrong", "right"):
-            passport.record("01", "mel", "Hertz to mel", state)
+            progress.record("01", "mel", "Hertz to mel", state)
     finally:
         place.parent.chmod(0o700)
     assert not place.exists() and len(caplog.records) == 1
-    assert passport.records()["01"]["mel"]["tries"] == 3
+    assert progress.records()["01"]["mel"]["tries"] == 3
 
 
 def test_whatever_happens_a_cell_goes_on(place, monkeypatch, caplog):
-    monkeypatch.setattr(passport, "joined", lambda *args: 1 / 0)
-    passport.record("01", "mel", "Hertz to mel", "right")
+    monkeypatch.setattr(progress, "joined", lambda *args: 1 / 0)
+    progress.record("01", "mel", "Hertz to mel", "right")
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -149,33 +150,33 @@ def test_it_can_be_switched_off(place, monkeypatch, tmp_path, variables):
     monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    passport.record("01", "mel", "Hertz to mel", "right")
-    assert list(tmp_path.rglob("*")) == [] and passport.records() == {} and passport.place() is None
+    progress.record("01", "mel", "Hertz to mel", "right")
+    assert list(tmp_path.rglob("*")) == [] and progress.records() == {} and progress.place() is None
 
 
 def test_places(monkeypatch, tmp_path):
     monkeypatch.delenv("COURSE_STRICT", raising=False)
     monkeypatch.setenv("LDM_LAB_PASSPORT", str(tmp_path))
-    assert passport.place() == tmp_path / "passport.json"
+    assert progress.place() == tmp_path / "passport.json"
     monkeypatch.delenv("LDM_LAB_PASSPORT")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))
     for system, path in {"linux": "xdg/ldm-lab", "darwin": "Library/Application Support/ldm-lab", "win32": "roaming/ldm-lab"}.items():
-        monkeypatch.setattr(passport.sys, "platform", system)
+        monkeypatch.setattr(progress.sys, "platform", system)
         monkeypatch.setenv("APPDATA", str(tmp_path / "roaming"))
-        assert passport.place() == tmp_path / path / "passport.json"
+        assert progress.place() == tmp_path / path / "passport.json"
 
 
 def test_a_lock_that_a_crash_left_behind_holds_nobody_up_for_long(place, monkeypatch):
-    monkeypatch.setattr(passport, "PATIENCE", 0.1)
+    monkeypatch.setattr(progress, "PATIENCE", 0.1)
     place.parent.mkdir()
     lock = place.with_name(".passport.json.lock")
     lock.touch()
-    passport.record("01", "mel", "Hertz to mel", "right")
+    progress.record("01", "mel", "Hertz to mel", "right")
     assert saved(place)["01"]["mel"]["state"] == "right" and lock.exists()  # it may be somebody's
     os.utime(lock, (0, 0))
-    passport.record("01", "log", "A log", "right")
+    progress.record("01", "log", "A log", "right")
     assert not lock.exists()
 
 
@@ -186,16 +187,15 @@ def test_two_notebooks_at_a_time_lose_nothing(place, root):
             "spec.loader.exec_module(module)\n"
             "for i in range(25): module.record('01', f'{sys.argv[1]}{i}', 'Task', 'right')")
     command = [sys.executable, "-c", code]
-    both = [subprocess.Popen([*command, name, passport.__file__], cwd=root, env=dict(os.environ)) for name in "ab"]
+    both = [subprocess.Popen([*command, name, progress.__file__], cwd=root, env=dict(os.environ)) for name in "ab"]
     assert [one.wait(timeout=120) for one in both] == [0, 0]
     assert len(saved(place)["01"]) == 50
 
 
-def test_the_module_is_called_like_the_function(place):
+def test_the_course_shows_it(place):
     write(place, {"01": {"mel": entry()}})
-    assert isinstance(passport, types.ModuleType)
-    assert passport().records == passport.passport().records == saved(place)
-    assert passport().path == place
+    assert course.passport().records == saved(place)
+    assert course.passport().path == place
 
 
 # --- looking ---
@@ -289,7 +289,7 @@ def test_two_with_the_same_file_name_are_told_apart(tmp_path):
     files = [write(tmp_path / name / "passport.json", {}) for name in ("ada", "bo")]
     rows = list(csv.reader(io.StringIO(passport_page.merge(files, catalogue=CATALOGUE))))
     assert [row[0] for row in rows[2:]] == ["ada/passport", "bo/passport"]
-    with pytest.raises(passport.PassportError, match="same folder and name"):
+    with pytest.raises(progress.PassportError, match="same folder and name"):
         passport_page.merge([files[0], files[0]], catalogue=CATALOGUE)
 
 
@@ -325,5 +325,5 @@ def test_python_m_runs_it(people, monkeypatch, capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the module is loaded already in this process
         with pytest.raises(SystemExit) as stop:
-            runpy.run_module("ldm_lab.course.passport", run_name="__main__")
+            runpy.run_module("ldm_lab.course.progress", run_name="__main__")
     assert stop.value.code == 0 and "ada" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from ldm_lab.course import passport
+from ldm_lab.course import progress
 from ldm_lab.course.quiz import Question, QuizError, quiz
 from ldm_lab.errors import LabError, OptionError
 
@@ -100,7 +100,7 @@ def test_the_passport_learns_of_each_checked_answer(made):
     made.answers = ["the pitch", "luck"]
     made.answers = ["the phase", "luck"]
     made.answers = ["", ""]
-    found = passport.records()["01"]
+    found = progress.records()["01"]
     assert {key: (entry["state"], entry["tries"]) for key, entry in found.items()} == {
         "quiz/1": ("right", 2), "quiz/2": ("wrong", 1)}
     assert found["quiz/1"]["title"] == FIRST["text"]

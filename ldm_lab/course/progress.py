@@ -1,7 +1,7 @@
 """The passport: which exercises and quiz questions this person has solved, in a JSON file on their own machine.
 
 `course.passport()` shows it, `course.passport().save("passport.html")` makes a page to print, and teachers merge files:
-``python -m ldm_lab.course.passport merge a.json b.json -o class.csv``. The file is `$LDM_LAB_PASSPORT` or lies in the
+``python -m ldm_lab.course.progress merge a.json b.json -o class.csv``. The file is `$LDM_LAB_PASSPORT` or lies in the
 user's data folder; LDM_LAB_PASSPORT=off keeps nothing, and so does COURSE_STRICT=1 (automatic tests). It holds no name.
 """
 
@@ -13,7 +13,6 @@ import logging
 import os
 import sys
 import time
-import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -214,15 +213,6 @@ def passport():
 
     return Passport(records(), place())
 
-
-class _Module(types.ModuleType):
-    """`course.passport()` works although `course.passport` is also this module."""
-
-    def __call__(self):
-        return passport()
-
-
-sys.modules[__name__].__class__ = _Module
 
 if __name__ == "__main__":
     from ldm_lab.course.passport_page import main
