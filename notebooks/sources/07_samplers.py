@@ -358,7 +358,7 @@ for step in course.steps(steps):
 # %% name="train-curve"
 chunk = max(1, steps // 50)
 smooth = torch.tensor(losses[: steps // chunk * chunk]).reshape(-1, chunk).mean(1)
-course.lines({"loss": (chunk * torch.arange(len(smooth)), smooth)}, x="step", y="loss", logy=True, alt="The loss falls fast, then levels "
+course.lines({"loss": (chunk * torch.arange(len(smooth)), smooth)}, x="step", y="loss", logy=True, alt="The loss falls, then levels "
              "off: what is left cannot be learned, since noise hides which note it was.")
 
 # %% name="train-hear"
