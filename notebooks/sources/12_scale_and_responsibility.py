@@ -194,7 +194,7 @@ player(untrained.audio[0], title="The architecture of AudioLDM-S, random weights
 # Four UNets of the lab's shape, 8, 16, 32 and 64 channels wide (64 is the lab model's own), train on the same latents
 # with the same batches and noise. The loss is measured on validation sounds that none of them trains on. Wide
 # networks need smaller steps of the optimiser, so the learning rate is 0.045 / width; at 64 that is the lab recipe's
-# 0.0007. Each gets so many training steps that all compute for about as long.
+# 0.0007. Wide ones get fewer steps, so that all compute for roughly as long (the table says how long on your machine).
 #
 # **Predict:** at *equally many steps*, who is ahead? And with *equally much computing*: the narrowest, the widest, or
 # one between?
@@ -298,18 +298,22 @@ player({f"generated: {tests.captions[closest]}": made[closest], f"nearest: {bank
 # program. Is the comment still there?
 
 # %% name="say"
-import io
 import tempfile
 from pathlib import Path
 
 import soundfile
 
+
+def comment(path):
+    with soundfile.SoundFile(path) as file:
+        return file.copy_metadata().get("comment", "")
+
+
 folder = Path(tempfile.mkdtemp())
 (path,) = ldm.generate("a bell rings", **ten).save(folder / "bell.wav")
-print("as saved:     ", bench.comment_of(path.read_bytes())[:78], "...")
-again = io.BytesIO()
-soundfile.write(again, *soundfile.read(path), format="WAV")
-print("saved again:  ", repr(bench.comment_of(again.getvalue())))
+print("as saved:     ", comment(path)[:78], "...")
+soundfile.write(folder / "again.wav", *soundfile.read(path))
+print("saved again:  ", repr(comment(folder / "again.wav")))
 
 # %% [markdown] name="mark-text"
 # Gone. A label *in the sound itself* would stay. Here is a mark in ten lines: a secret noise, drawn from a key, is

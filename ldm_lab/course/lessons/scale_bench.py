@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import io
+import tempfile
 from collections import Counter
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from ldm_lab.audio.io import encode
+from ldm_lab.audio.io import load, save
 from ldm_lab.config import PRESETS, UNetConfig
 from ldm_lab.corpus import open_corpus
 from ldm_lab.corpus.reader import Corpus
@@ -111,10 +112,8 @@ def white(wav: Tensor) -> Tensor:
 
 def through(wav: Tensor, ending: str) -> Tensor:
     """wav (N,) as it comes back from a file of this kind, such as ".mp3"."""
-    import soundfile
-
-    data = encode(wav.clamp(-1.0, 1.0).numpy(), 16000, ending)
-    return torch.from_numpy(soundfile.read(io.BytesIO(data), dtype="float32")[0])[: len(wav)]
+    with tempfile.TemporaryDirectory() as folder:
+        return load(save(Path(folder) / f"sound{ending}", wav))[0, : len(wav)]
 
 
 # --- who made it, and what may be done with it -----------------------------------------------------------------------
@@ -138,11 +137,3 @@ def licence_seconds() -> dict[str, float]:
 def attribution(clip: Clip) -> str:
     """Title, author, source, licence: what CC BY asks for, in one line."""
     return f'"{clip.caption}" ({clip.file}), {clip.copyright}, from {clip.package}, {clip.licence}'
-
-
-def comment_of(data: bytes) -> str:
-    """The comment in the bytes of a sound file."""
-    import soundfile
-
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
-        return file.copy_metadata().get("comment", "")
