@@ -140,9 +140,10 @@ for t in (0, 99, 399, 699, 999):
 course.table(rows)
 
 # %% [markdown] name="closed-why"
-# **Explain.** They agree to about 0.005, which is $1/\sqrt{40960}$: all that so many random numbers allow. For training
-# this is everything:
-# to show the network step 700 of a sound, nobody walks 700 steps. One draw of noise, one line.
+# **Explain.** They agree, but for chance: 40960 random numbers leave such a measurement a typical error of
+# $1/\sqrt{40960} \approx 0.005$, and now and then, as in the last row, three times that. There chance is larger than what
+# is left of the bark, hence the minus sign. For training this is everything: to show the network step 700 of a sound, nobody
+# walks 700 steps. One draw of noise, one line.
 #
 # Is our line the library's?
 
@@ -171,7 +172,7 @@ cosine = (f(u) / f(torch.zeros(1).double())).clamp(min=1e-5)  # not quite to zer
 schedules = {"linear": linear, "scaled linear": alpha_bar, "cosine": cosine}
 steps = torch.arange(N)
 course.lines({name: (steps, a) for name, a in schedules.items()}, x="t", y="ᾱ",
-             alt="Three falling curves of alpha-bar over t; scaled linear is lowest, cosine falls almost evenly.")
+             alt="Three falling curves of alpha-bar over t; linear and scaled linear are near 0 from t = 600, cosine falls later and evenly.")
 
 # %% [markdown] name="schedules-predict"
 # That picture hides what matters: near the bottom, 0.01 and 0.0001 look alike, and to the ear they are 20 dB apart.
@@ -185,7 +186,7 @@ def snr_db(alpha_bar):
 
 
 course.lines({name: (steps, snr_db(a)) for name, a in schedules.items()}, x="t", y="SNR in dB",
-             alt="Signal-to-noise ratio in decibels over t for three schedules, falling from 30 to 40 down to -40 or less.")
+             alt="SNR in decibels over t for three schedules, from 28 to 44 dB at the start down to between -38 and -50 dB at the end.")
 
 # %% name="schedules-shares"
 rows = []
@@ -197,9 +198,10 @@ for name, a in schedules.items():
 course.table(rows)
 
 # %% [markdown] name="schedules-why"
-# **Explain.** A schedule is nothing but a way to spread a budget of training steps over the noise levels. $t$ is only a
-# name; the SNR is the fact. The cosine was invented because the linear one spends many steps on almost pure noise. Look
-# at the last value too: AudioLDM's never reaches pure noise, it stops at -38.5 dB.
+# **Explain.** Between 0 and -20 dB scaled linear has a few more steps than the others; below, linear spends a third of its
+# steps and the cosine hardly any. The cosine was invented because the linear one spends so many on almost pure noise. A
+# schedule is nothing but a way to spread a budget of training steps over the noise levels: $t$ is only a name, the SNR is
+# the fact. Look at the last values too: none is pure noise. AudioLDM's stops at -38.5 dB.
 
 # %% name="schedules-same"
 assert_same({"alpha_bar": alpha_bar}, {"alpha_bar": schedule.alpha_bar})
@@ -234,7 +236,8 @@ assert_same((sigma, sigma[400]), (schedule.sigmas, schedule.t_to_sigma(400)))
 # So far the noise was added to the waveform, where ears know it. AudioLDM adds it to the *latent*. The same formula, the
 # same decibels; each place is first brought to mean 0 and power 1.
 #
-# **Predict:** 0 dB on the waveform, on the log-mel, on the latent. In which will the dog suffer most?
+# **Predict:** 0 dB on the waveform, on the log-mel, on the latent. In which will the dog suffer most, to your ear? And
+# which will move the numbers of the log-mel most?
 
 # %% name="places-make"
 mel = ldm.wav_to_mel(lesson.LEVEL * bark[None])
@@ -242,7 +245,7 @@ z = ldm.mel_to_latent(mel)  # already scaled to about unit power
 
 
 def damaged(x, snr_db):  # any tensor, at any SNR, with its mean and power kept
-    share = torch.tensor(snr_db / 10 * 2.302585).sigmoid()  # decibels to alpha_bar
+    share = torch.tensor(snr_db / 10 * 2.302585).sigmoid()  # decibels to alpha_bar; exercise 1 does it step by step
     centre, spread = x.mean(), x.std()
     eps = Rng(2).randn(x.shape, "places")
     return centre + share.sqrt() * (x - centre) + (1 - share).sqrt() * spread * eps
@@ -266,8 +269,8 @@ player({"waveform": waveform} | {name: ldm.mel_to_wav(mels[name])[0] for name in
 # ## Measure it: where does CLAP stop hearing?
 #
 # Nothing is trained in this lesson; instead we measure. Seven kinds of sound, real recordings nobody trained on. We
-# take those that the shipped CLAP names rightly when clean, add noise, and ask again. By construction all curves start
-# at 100 %; a guess among seven would be right in 14 %.
+# take those that the shipped CLAP names rightly when clean, add noise, and ask again. So without noise it is right in
+# 100 %, by construction; a guess among seven would be right in 14 %.
 #
 # **Predict:** you could still hear the dog at 0 dB or below. Will CLAP stop earlier or later than you? And will it be
 # hurt most in the waveform, the mel or the latent?
@@ -375,7 +378,7 @@ lesson.jump.check(jump)
 # %% name="jump-use"
 jump = lesson.jump.use(jump)
 direct, late = noised(bark, 800, hiss), jump(chain[300], 300, 800, hiss, alpha_bar.float())
-print("power of x_800: direct {:.3f}, by way of x_300 {:.3f}".format(direct.square().mean(), late.square().mean()))
+print(f"power of x_800: direct {direct.square().mean():.3f}, by way of x_300 {late.square().mean():.3f}")
 
 # %% [markdown] name="step-task"
 # ### Exercise 3 · Which step is that?
@@ -453,7 +456,7 @@ course.table([{"gives up": who, "at SNR": f"{db:.0f} dB", **{f"t, {name}": step_
 # %% name="safari-picture"
 patients = lesson.patients()
 for name, db in patients.items():
-    print(f"{name}: {len(db):4} steps, from {db[0]:.1f} to {db[-1]:.1f} dB")
+    print(f"{name}: from {db[0]:.1f} to {db[-1]:.1f} dB")
 course.lines({name: (torch.linspace(0, 1, len(db)), db) for name, db in patients.items()}, x="t / N", y="SNR in dB",
              alt="Four falling curves of SNR over t / N; B starts twice as high as the others, D ends far above them.")
 
@@ -470,7 +473,7 @@ lesson.safari.check(diagnosis)
 # %% [markdown] name="safari-hints"
 # <details><summary>Hint 1</summary>Start with the two ends of each curve. You know the right ones from the table of schedules.</details>
 # <details><summary>Hint 2</summary>Without the roots, amplitudes are squared. What does squaring do to decibels?</details>
-# <details><summary>Hint 3</summary>Betas evenly spaced between the same ends are larger in the middle: more noise, and a lower end.</details>
+# <details><summary>Hint 3</summary>Betas evenly spaced between the same ends are larger in the middle: more noise, and a lower end. Fewer of them: less noise.</details>
 # {{solution}}
 
 # %% [markdown] name="broke"
@@ -478,7 +481,8 @@ lesson.safari.check(diagnosis)
 #
 # A schedule speaks of a sound with power 1. Latents do not come like that; the model multiplies them by a
 # `scale_factor` first and divides by it before decoding. Somebody asked AudioLDM's authors for its value and was told
-# "roughly 0.5" (AudioLDM issue 12). The published models hold values from 0.91 to 0.97. What does such a slip do?
+# "roughly 0.5", and to look into the checkpoint (AudioLDM issue 12). The published models hold values from 0.91 to 0.97.
+# What does such a slip do?
 #
 # **Predict:** latents 0.5 / 0.97 times too small, the same schedule. What happens to the SNR, and what to the sound?
 

@@ -166,7 +166,9 @@ def _step_at_by_search(snr_db, alpha_bar):
 
 def _step_cases() -> list[tuple]:
     linear = torch.cumprod(1 - torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64), 0)
-    return [(db, alpha_bar) for alpha_bar in (Schedule.scaled_linear().alpha_bar, linear) for db in (-9.0, 12.0, 0.0, -35.0)]
+    fine = Schedule.scaled_linear().alpha_bar
+    coarse = fine[::100]  # so far apart that nearest in decibels and nearest in power are different steps
+    return [(db, alpha_bar) for alpha_bar in (fine, linear) for db in (-9.0, 12.0, 0.0, -35.0)] + [(db, coarse) for db in (-20.0, -15.0)]
 
 
 step_at = Exercise(
@@ -179,6 +181,7 @@ step_at = Exercise(
         "noise over signal, upside down": lambda db, ab: int((10 * torch.log10((1 - ab) / ab) - db).abs().argmin()),
         "the signal's own level in decibels, without the noise": lambda db, ab: int((10 * torch.log10(ab) - db).abs().argmin()),
         "counting from the noisy end": lambda db, ab: len(ab) - 1 - _step_at(db, ab),
+        "the nearest ratio of powers, not the nearest decibels": lambda db, ab: int((ab / (1 - ab) - 10 ** (db / 10)).abs().argmin()),
     },
     then="A recipe for translation: SNR is what two schedules have in common, t is not.",
 )
@@ -245,16 +248,16 @@ safari = Exercise(
         {"A": "linear betas", "B": "square roots forgotten", "C": "in order", "D": "too few steps"}, HEALTH,
         {("A", "in order"): "Compare the value at the last step with the -38.5 dB of the lesson: it is too low.",
          ("A", "square roots forgotten"): "Forgotten roots double every number of decibels, also at t = 0. Does A start where C starts?",
-         ("A", "too few steps"): "A has 1000 steps. Its betas start and end as they should; what about those between?",
+         ("A", "too few steps"): "It ends too noisy, and fewer steps would leave it too clean. Its start is right; what about the betas after it?",
          ("B", "in order"): "Look at t = 0: 56 dB. The lesson's schedule starts at 28.",
          ("B", "linear betas"): "Other betas between the ends cannot change the value at t = 0. Here it has changed.",
-         ("B", "too few steps"): "B has 1000 steps, but each value is a simple multiple of what it should be. Which?",
+         ("B", "too few steps"): "Fewer steps end too clean, and B ends too noisy. Each value is a simple multiple of what it should be. Which?",
          ("C", "linear betas"): "It starts at 28.2 dB and ends at -38.5 dB. Where have you seen these numbers?",
          ("C", "square roots forgotten"): "Then it would start at twice the decibels.",
          ("C", "too few steps"): "It gets down to -38.5 dB, as it should.",
          ("D", "in order"): "It ends near -7 dB: at its last step the sound is still plainly there.",
-         ("D", "linear betas"): "It is far too clean at the end. Count its steps.",
-         ("D", "square roots forgotten"): "It starts where the others start, so nothing is doubled. Count its steps."},
+         ("D", "linear betas"): "It is far too clean at the end, and these betas would end too noisy.",
+         ("D", "square roots forgotten"): "It starts at 28.2 dB as C does, so nothing is doubled. What would leave so much sound at the end?"},
     ),
     right={"the same in another order": {"D": "too few steps", "C": "in order", "B": "square roots forgotten", "A": "linear betas"}},
     wrong={
@@ -262,7 +265,7 @@ safari = Exercise(
         "B and D exchanged": {"A": "linear betas", "B": "too few steps", "C": "in order", "D": "square roots forgotten"},
         "calling everything in order": dict.fromkeys("ABCD", "in order"),
     },
-    then="All of these have happened in public code; none raises an error.",
+    then="Slips like these are easy to make, and none raises an error. The two ends in decibels find them.",
 )
 
 QUIZ = quiz(
@@ -298,7 +301,7 @@ QUIZ = quiz(
         right="The SNR, whatever t it belongs to",
         because="Look up the step t of A that has the SNR which B has now: the network learnt t only as a name for "
                 "a noise level. Translate by SNR (or σ), as sigma_to_t does.",
-        others={"The step number t": "t = 500 is another amount of noise in another schedule. The network would remove too much or too little.",
+        others={"The step number t": "Step 500 is another amount of noise in another schedule. The network would remove too much or too little.",
                 "Nothing, the network sees the noise itself": "It does see it, but it was told a level with every example and believes it.",
                 "The betas": "Betas say how fast the noise grows from step to step. The network never sees them."},
     ),
