@@ -89,9 +89,10 @@ for sigma in (5, 50, 5000):
 player({name: lesson.sound(ldm, latent) for name, latent in guesses.items()}, title="The best possible guess")
 
 # %% [markdown] name="ideal-why"
-# **Explain.** With little noise only one sound fits, and the guess *is* that sound. With much noise all 24 fit about
-# equally, and the best guess is their average: no bell, no drum, a blur of all. It is not a weak answer. It is the right
-# one to the question that was asked: be wrong by as little as possible, on average.
+# **Explain.** With little noise only one sound fits, and the guess *is* that sound. ($\sigma = 5$ is little here: all 4096
+# numbers of the latent vote, and only 24 sounds are on the list.) With much noise all 24 fit about equally, and the best
+# guess is their average: no bell, no drum, a blur of all. It is not a weak answer. It is the right one to the question
+# that was asked: be wrong by as little as possible, on average.
 #
 # This ideal denoiser is also a parrot: at low noise it can only return one of its 24 sounds. A trained network has to
 # guess for sounds it has never met, and that is why it is worth having.
@@ -139,10 +140,10 @@ for name, g in {"one guess": blurs[0], f"mean of {len(blurs)}": blurs.mean(0)}.i
 print(f"the mean sound: power {mean.square().mean():.2f}")
 
 # %% [markdown] name="mean-why"
-# **Explain.** In the table above the sums come near the power of the sound, except at 80; this cell says why. The guess is
-# the mean, plus a mistake. A single guess at this level is patchy because the network is not perfect and is
-# asked to see a sound in noise eighty times as strong; so there the powers add to more than the sound's. The mistakes
-# differ from noise to noise and average out. What they have in common is the mean.
+# **Explain.** In the table above the sums come within a tenth or so of the power of the sound, except at 80; this cell
+# says why. The guess is the mean, plus a mistake. A single guess at this level is patchy because the network is not
+# perfect and is asked to see a sound in noise eighty times as strong; so there the powers add to more than the sound's.
+# The mistakes differ from noise to noise and average out. What they have in common is the mean.
 
 # %% [markdown] name="clock"
 # ## Build it: time
@@ -319,6 +320,7 @@ for module in small.modules():  # residual branches start at zero: a deep networ
         nn.init.zeros_(module.conv2.weight), nn.init.zeros_(module.conv2.bias)
 nn.init.zeros_(small.conv_out.weight), nn.init.zeros_(small.conv_out.bias)
 print(f"{sum(p.numel() for p in small.parameters()) / 1e6:.2f} million weights, {len(data)} sounds of 2.56 s")
+print(f"power of the test latents: {test.square().mean():.2f}")
 
 # %% name="train-measure"
 @torch.no_grad()
@@ -389,8 +391,9 @@ player({name: lesson.sound(ldm, a[0]) for name, a in (answers | {"real": one}).i
 
 # %% [markdown] name="train-why"
 # **Explain.** Saying $\hat v = 0$ means $\hat z = \sqrt{\bar\alpha}\,x_t$: just turn the noisy latent down. For a latent of
-# power 1 that is the best a volume knob can do. Everything gained over it is knowledge about sound: what is likely beside
-# what. Training helps most in the middle: with little noise there is little to remove, with much noise little can be
+# power 1 that is the best a volume knob can do. (These instruments are stronger than 1, so at much noise even the
+# untrained error comes out above 1.) What is gained beyond loudness is knowledge about sound: what is likely beside what.
+# Training helps most in the middle: with little noise there is little to remove, with much noise little can be
 # known. The shipped network, twenty times as large and with eight times as many examples, is far ahead where a sound can
 # still be made out. At -20 dB it may not be: the small one has only ever met instruments, and that is worth knowing there.
 
@@ -403,7 +406,7 @@ player({name: lesson.sound(ldm, a[0]) for name, a in (answers | {"real": one}).i
 # ## From guess to sound
 #
 # Generation is nothing but such guesses in a row, each from a little less noise. *The guess* is what you have built; *the
-# noisy x* is all it gets to see. Press *R* when you recognise the sound. At which $\sigma$ was that?
+# noisy x* is all it gets to see. (Each step takes two passes, with and without the words; lesson 08 says why.) Press *R* when you recognise the sound. At which $\sigma$ was that?
 
 # %% name="widget-scrubber"
 scrubber = DenoisingScrubber(ldm, "a bell ringing", samplers=("ddim",), steps=pick(fast=4, laptop=20), progress=False)
@@ -508,6 +511,7 @@ assert_same(z_hat, denoise(x / number**0.5, schedule.sigmas[254:255], uncond), t
 #
 # ●●○ · 12 minutes. The same error of $\hat z$ looks different in the three losses: loss = weight · $|z - \hat z|^2$.
 # Write `weight(kind, snr)` for `"x0"`, `"eps"` and `"v"`, with $\mathrm{SNR} = \bar\alpha/(1-\bar\alpha)$.
+# `snr` is a tensor of any shape, and the weight has that shape too, even where it is the same everywhere.
 
 # %% name="weight-answer"
 ### BEGIN SOLUTION
@@ -542,8 +546,8 @@ course.lines({f"{kind} loss": (10 * snr.log10(), weight(kind, snr)) for kind in 
 # which? Say `"sigma 0.3"`, `"sigma 3"` or `"sigma 40"`.
 
 # %% name="blur-sounds"
-voice = ldm.mel_to_latent(ldm.wav_to_mel(course.clip("a pan flute")[None]))
-blurred = {name: denoise(voice + s * noise, torch.tensor([s]), uncond)[0] for name, s in lesson.LEVELS.items()}
+flute = ldm.mel_to_latent(ldm.wav_to_mel(course.clip("a pan flute")[None]))
+blurred = {name: denoise(flute + s * noise, torch.tensor([s]), uncond)[0] for name, s in lesson.LEVELS.items()}
 player({name: lesson.sound(ldm, latent) for name, latent in blurred.items()}, title="Three guesses")
 
 # %% name="blur-answer"
@@ -598,11 +602,12 @@ player(sounds, title="a dog barking: the same weights, four clocks")
 course.table(rows)
 
 # %% [markdown] name="broke-why"
-# **Explain.** Everything loads, `strict` and all, and everything runs: no weight has changed its shape. With time from 0 to
-# 1 the network believes that there is hardly any noise, and leaves it. Sines first: it reads wrong levels. The other
-# divisor moves the clock so little that you may not hear it, and that is the nastiest kind. Do not look to the CLAP score
-# of a single sound for help: it may even prefer a wrong clock. A strict load proves names and shapes, not meaning. Only
-# outputs beside those of a known good program do, which is why every lesson here ends its building with `assert_same`.
+# **Explain.** Everything loads, `strict` and all, and everything runs: no weight has changed its shape. Time from 0 to 1
+# costs most: the network believes that there is hardly any noise, and leaves it. Sines first: it reads wrong levels. The
+# other divisor moves the clock so little that you may not hear it, and that is the nastiest kind. Do not look to the CLAP
+# score of a single sound for help: it may even prefer a wrong clock. A strict load proves names and shapes, not meaning.
+# Only outputs beside those of a known good program do, which is why every lesson here ends its building with
+# `assert_same`.
 
 # %% [markdown] name="quiz"
 # ## Quiz
@@ -616,7 +621,7 @@ lesson.QUIZ
 # | shown | not shown |
 # |---|---|
 # | The best guess under noise is the mean of what is possible, and it is a blur | how to get from blurs to a sharp sound: lesson 07 |
-# | Fewer than 70 lines are the shipped U-Net, weight for weight | what longer training and more data buy: lesson 12 |
+# | Fewer than 70 lines (and three layers from the library) are the shipped U-Net, weight for weight | what longer training and more data buy: lesson 12 |
 # | eps, x0 and v are one prediction with three price lists | which trains best here: that needs equal long runs |
 # | A minute of training learns something about instruments | a model that generates: this one only guesses in one pass |
 #

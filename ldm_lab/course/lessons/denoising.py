@@ -130,6 +130,11 @@ def _turned_v(kind, answer, x, alpha_bar):
     return z, eps, -v
 
 
+def _crossed(kind, answer, x, alpha_bar):
+    a, s = alpha_bar**0.5, (1.0 - alpha_bar) ** 0.5
+    return _translate("x0", a * answer - s * x, x, alpha_bar) if kind == "v" else _translate(kind, answer, x, alpha_bar)
+
+
 def _exchanged(kind, answer, x, alpha_bar):
     z, eps, v = _translate(kind, answer, x, alpha_bar)
     return eps, z, v
@@ -149,6 +154,7 @@ translate = Exercise(
     wrong={
         "powers in place of amplitudes: the square roots are missing": _no_roots,
         "a v with the other sign": _turned_v,
+        "x and v in exchanged places in the formula for z": _crossed,
         "z and eps handed back in exchanged places": _exchanged,
         "subtracting without dividing by the amplitude that is left": _not_divided,
     },
@@ -222,10 +228,10 @@ QUIZ = quiz(
     Question(
         "A network says eps with an error of 0.01 at sigma = 80. How large is the error of the x̂₀ made from it?",
         right="0.8",
-        because="x̂₀ = x - σ eps, so errors of eps are multiplied by σ. This is why eps is a poor question at very high noise.",
+        because="As x̂₀ = x - σ eps, errors of eps are multiplied by σ. This is why eps is a poor question at very high noise.",
         others={"0.01": "The error is multiplied on the way: x̂₀ = x - σ eps.",
                 "0.000125": "You divided by σ. That is the way from x̂₀ to eps.",
-                "64": "σ² belongs to squared errors: 0.01² becomes 0.8², and 0.8 is the error."},
+                "64": "The factor σ² belongs to squared errors: 0.01² becomes 0.8², and 0.8 is the error."},
     ),
     Question(
         "What does the time embedding tell the network?",
@@ -248,7 +254,7 @@ QUIZ = quiz(
         "You train with the eps loss and plain weights. In terms of x̂₀, which noise levels count most?",
         right="Low noise: the weight is the SNR",
         because="|eps error|² = SNR |z error|². At 20 dB an error of x̂₀ costs 100, at -20 dB one hundredth.",
-        others={"High noise: there is more noise to predict": "eps has unit power at every level. Its error, seen from x̂₀, is scaled by the SNR.",
+        others={"High noise: there is more noise to predict": "Noise has power 1 at every level. Its error, seen from x̂₀, is scaled by the SNR.",
                 "All the same": "In eps they do; in x̂₀ they do not. That is what weighting is about.",
                 "The middle": "The SNR only falls. A bump in the middle needs other weights, such as those of v with min-SNR."},
     ),
