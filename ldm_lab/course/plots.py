@@ -80,6 +80,25 @@ def mels(named: Mapping[str, object], *, seconds: float | None = None, alt: str 
     return show(figure, alt or f"Log-mel pictures side by side: {', '.join(arrays)}.")
 
 
+def plain_numbers(axis, values: Sequence[float] = ()) -> None:
+    """Ticks of a logarithmic axis as plain numbers, "20" and not "2x10^1": at the `values` themselves if they are few and well apart."""
+    from matplotlib.ticker import LogFormatter, NullLocator
+
+    class Plain(LogFormatter):
+        def __call__(self, value, pos=None):
+            return f"{value:g}" if super().__call__(value, pos) else ""
+
+    ticks = np.unique(np.asarray(values, dtype=np.float64))
+    ticks = ticks[ticks > 0]
+    gaps = np.diff(np.log(ticks))
+    if 2 <= len(ticks) <= 8 and gaps.min() > 0.08 * gaps.sum():
+        axis.set_ticks(ticks, labels=[f"{value:.4g}" if value < 1000 else f"{value:.0f}" for value in ticks])
+        axis.set_minor_locator(NullLocator())
+    else:
+        axis.set_major_formatter(Plain())
+        axis.set_minor_formatter(Plain(labelOnlyBase=False))
+
+
 def lines(named: Mapping[str, tuple], *, alt: str, x: str = "", y: str = "", title: str = "", logx: bool = False,
           logy: bool = False) -> Picture:
     """Curves {label: (x values, y values)}."""
@@ -90,6 +109,10 @@ def lines(named: Mapping[str, tuple], *, alt: str, x: str = "", y: str = "", tit
         marker = MARKERS[number % len(MARKERS)] if len(across) <= 24 else None
         ax.plot(across, up, label=label, marker=marker, markersize=4, linewidth=1.6)
     ax.set(xlabel=x, ylabel=y, title=title, xscale="log" if logx else "linear", yscale="log" if logy else "linear")
+    if logx:
+        plain_numbers(ax.xaxis, np.concatenate([array(across) for across, _ in named.values()]))
+    if logy:
+        plain_numbers(ax.yaxis)
     ax.grid(alpha=0.3)
     if len(named) > 1 or "" not in named:
         ax.legend()

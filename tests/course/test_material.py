@@ -121,6 +121,25 @@ def test_pictures_carry_words_and_are_small():
         assert len(data["image/png"]) < 80_000
 
 
+@pytest.mark.parametrize(("values", "expected"), [
+    ([16, 32, 64, 128], ["16", "32", "64", "128"]),  # few: the points themselves
+    ([0.05, 0.7], ["0.05", "0.7"]),
+    (range(1, 1001), ["1", "10", "100", "1000"]),  # many: the powers of ten
+    (np.linspace(0.62, 0.86, 50), ["0.7", "0.8"]),  # less than a power of ten
+])
+def test_logarithmic_axes_are_labelled_with_plain_numbers(values, expected):
+    from ldm_lab.course.plots import plain_numbers, sheet
+
+    figure, axes = sheet()
+    axes[0, 0].plot(values, values)
+    axes[0, 0].set(xscale="log")
+    plain_numbers(axes[0, 0].xaxis, values)
+    figure.canvas.draw()
+    labels = [tick.get_text() for which in ("major", "minor") for tick in axes[0, 0].get_xticklabels(which=which)]
+    assert set(expected) <= set(labels)
+    assert not any("$" in label or "\\" in label for label in labels)
+
+
 def test_a_picture_without_words_is_refused():
     from ldm_lab.course.plots import sheet
 
