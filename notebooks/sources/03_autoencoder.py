@@ -403,7 +403,7 @@ with torch.no_grad():
 player({name: ldm.mel_to_wav(made)[0] for name, made in after.items()}, title="The bell through your autoencoder")
 
 # %% [markdown] name="pca-text"
-# **Explain.** The untrained one gives the same hum for anything. After training the bell is there, blurred in the plain
+# **Explain.** The untrained one hums, with little of the bell in it. After training the bell is there, blurred in the plain
 # network, clearer with the linear map. A network of convolutions *can* learn a linear map; it takes it far longer than a
 # minute, also because its normalisations hide how loud the input was.
 #
@@ -450,7 +450,7 @@ mixer
 
 # %% name="mixer-empty"
 mixer.all_off()
-print(mixer.status)
+print(mixer.text())
 mixer.reset()
 spread = ldm.mel_to_latent(held_out).std((0, 2, 3))
 course.bars({str(channel): value for channel, value in enumerate(spread)}, y="spread over all sounds",
