@@ -31,7 +31,8 @@ ldm
 # %% [markdown] name="studio-text"
 # ## Hear it
 #
-# Press **Generate**, then play the sound. Change the words, the seed or the sliders, and press it again.
+# The cell below makes a first sound: play it. Then change the words, the seed, or the sliders under *More options*, and
+# press **Generate**.
 #
 # The player works by mouse (click in the picture to jump) and by keyboard: *Tab* to reach it, *space* plays and pauses,
 # the arrow keys move, *L* loops. The picture shows time from left to right and pitch from bottom to top; bright means
@@ -147,9 +148,9 @@ for g, result in made.items():
 
 # %% [markdown] name="guidance-why"
 # **Explain.** The CLAP score is the cosine between the words' embedding and the finished sound's: how well the sound fits
-# the words, in the eyes of the model itself. Exaggeration makes this model louder and starker almost every time. The score
-# may rise from 1 to 3, but more is not always better: far enough from any real sound, even the model's own ear likes it
-# less. One sound proves nothing: change the seed, run both cells again, and see which predictions survive three seeds.
+# the words, in the eyes of the model itself. The RMS level, the root of the mean square, says how loud it is. Exaggeration
+# makes this model louder and starker almost every time. The score may rise or fall: more is not always better, and far
+# enough from any real sound even the model's own ear likes it less. One sound proves nothing: change the seed, run both cells again, and see which predictions survive three seeds.
 
 # %% [markdown] name="seed-text"
 # ## Predict, run, explain: the same seed, other words
@@ -175,8 +176,8 @@ print("same seed:", np.corrcoef(curves)[np.triu_indices(3, 1)].round(2))
 # %% [markdown] name="eight-text"
 # ## The whole machine in eight lines
 #
-# Everything above fits in one cell: each line is one box of the map. The names on the right are the ones the whole course
-# uses. (`guide` asks the UNet twice and exaggerates the difference, `grid` is the plan of the steps: lessons 08 and 07.)
+# Everything above fits in one cell: each line does one piece of the map, named at its end. The variables (`emb`, `x`, `z`,
+# `mel`, `wav`) have the same names in the whole course. (`guide` asks the UNet twice and exaggerates the difference, `grid` is the plan of the steps: lessons 08 and 07.)
 
 # %% name="eight"
 from ldm_lab.diffusion.denoiser import noise_to_x
@@ -305,12 +306,12 @@ print(f"{sound_numbers / latent:.0f} samples of sound for each number of the lat
 # %% name="broke-run"
 words = "a man speaking"
 man = ldm.generate(words, seed=0, progress=False).audio[0]
-hasty = man[::3].repeat(3)  # every third sample: three times as fast, so three times over to fill the time
+hasty = man[::3].repeat(3)[: len(man)]  # every third sample: three times as fast, so three times over to fill the time
 player({"as it is": man, "three times too fast": hasty}, title="One number forgotten")
 
 # %% name="broke-scores"
 with torch.no_grad():
-    scores = ldm.clap.encode_audio(torch.stack([man[: len(hasty)], hasty])) @ ldm.clap.encode_text([words]).T
+    scores = ldm.clap.encode_audio(torch.stack([man, hasty])) @ ldm.clap.encode_text([words]).T
 print(f"CLAP score for '{words}': as it is {scores[0, 0]:.2f}, three times too fast {scores[1, 0]:.2f}")
 
 # %% [markdown] name="broke-why"

@@ -18,7 +18,8 @@ WRONG_WORDS = "a bell rings"
 
 FEEDBACK = {
     ("A", "clap"): "If the words had been lost you would hear a clean sound of something else. This one is not clean.",
-    ("A", "vocoder"): "Look at the picture, which was drawn before the vocoder ran: it is already spoilt.",
+    ("A", "vocoder"): "Look at the picture: it has dark holes that the healthy one lacks. A vocoder speaks the "
+                        "picture that it is given; this one was spoilt before.",
     ("A", "decoder"): "Close: the picture is spoilt. But the decoder only translates what it is given. "
                           "Which box had the job of removing noise?",
     ("B", "unet"): "Look at the picture of the whole sound: blobs and gaps are where they belong. The damage came later.",
