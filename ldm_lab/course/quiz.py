@@ -79,8 +79,10 @@ class Question:
 
 
 def _reason(words: str) -> str:
-    """Feedback without a "Right:" or "Wrong:" of its own: the page says that already."""
+    """Feedback without a "Right:" or "Wrong:" of its own: the page says that already. A sentence, unless it opens with a symbol."""
     rest = re.sub(r"^(?:right|wrong)[:.,!] *", "", words, flags=re.IGNORECASE)
+    if not re.match(r"a [a-z]", rest) and re.match(r"\w(?![a-z'])|\w+\(", rest):  # t = 500, x̂₀, ln(x): t is not T
+        return rest
     return rest[:1].upper() + rest[1:]
 
 

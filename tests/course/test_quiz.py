@@ -25,6 +25,15 @@ def made(tmp_path, monkeypatch):
     return quiz("01", Question(**FIRST), Question(**SECOND))
 
 
+@pytest.mark.parametrize(("because", "said"), [
+    ("Right: each doubling", "Each doubling"), ("wrong, a card", "A card"), ("t = 500 is", "t = 500 is"),
+    ("x̂₀ = x - σ eps", "x̂₀ = x - σ eps"), ("σ² belongs", "σ² belongs"), ("ln(10 x) is", "ln(10 x) is"), ("It's so", "It's so"),
+])
+def test_feedback_begins_with_a_capital_but_a_symbol_stays_what_it_is(because, said):
+    shown = Question(**(FIRST | {"because": because})).as_dict(0)["choices"]
+    assert next(choice["feedback"] for choice in shown if choice["right"]) == said
+
+
 @pytest.mark.parametrize(("change", "words"), [
     ({"text": " "}, "text: got ' '"),
     ({"right": ""}, "right: got ''"),
