@@ -406,7 +406,8 @@ player({name: lesson.sound(ldm, a[0]) for name, a in (answers | {"real": one}).i
 # ## From guess to sound
 #
 # Generation is nothing but such guesses in a row, each from a little less noise. *The guess* is what you have built; *the
-# noisy x* is all it gets to see. (Each step takes two passes, with and without the words; lesson 08 says why.) Press *R* when you recognise the sound. At which $\sigma$ was that?
+# noisy x* is all it gets to see. (Each step takes two passes, with and without the words; lesson 08 says why.) Press *R*
+# when you recognise the sound. At which $\sigma$ was that?
 
 # %% name="widget-scrubber"
 scrubber = DenoisingScrubber(ldm, "a bell ringing", samplers=("ddim",), steps=pick(fast=4, laptop=20), progress=False)
