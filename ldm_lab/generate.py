@@ -78,7 +78,7 @@ def generate(ldm: AudioLDM, prompts, *, seconds: float | None = None, steps: int
     steps, sampler, guidance: None = the model's defaults (`samplers.SAMPLERS` lists names; guidance 1 = none).
     negative: text to steer away from, one or one for each prompt. candidates: so many are made and ranked by CLAP.
     seed: one number or one for each prompt. A sound depends on its prompt, seed and candidate number, not on its company:
-    alone or in a batch it is the same to rounding (below 1e-5), and bit for bit with batch=1.
+    alone or in a batch it is the same to rounding (latent near 1e-5, wave near 1e-4), and bit for bit with batch=1.
     eta: share of fresh noise of ddim (None: 0) and dpmpp_2m_sde (None: 1).
     grid, rescale, interval: step grid, guidance rescaling, sigma range with guidance.
     batch: sounds made at a time (None: 4 on a CPU, 16 on a GPU, fewer if they are long); changes speed and memory.
