@@ -110,6 +110,9 @@ lesson.frames.check(frame_count)
 #
 # A piece is not only cut out but faded in and out, by the *Hann window* $w_n = \tfrac12 - \tfrac12\cos(2\pi n / 1024)$.
 #
+# The *Fourier transform* writes a piece as a sum of even swings, one for every 15.6 Hz. How large each swing is, its
+# *magnitude*, drawn over the frequencies, is the *spectrum*.
+#
 # **Predict:** the cell takes 64 ms of a pure tone of 440 Hz and asks for its spectrum, once cut out hard and once faded. A
 # pure tone is one frequency. Which of the two spectra will say so?
 
@@ -135,7 +138,7 @@ course.lines(curves, x="Hz", y="magnitude", logy=True, title="A tone of 440 Hz",
 #
 # $$X_{t,k} = \sum_{n=0}^{1023} w_n\, x_{160\,t + n}\, e^{-2\pi i k n / 1024}$$
 #
-# Each $X_{t,k}$ is a complex number: its length is *how much* of frequency $k$ there is in frame $t$, its angle, the *phase*, is
+# Each $X_{t,k}$ is a complex number: its length, the magnitude, is *how much* of frequency $k$ there is in frame $t$, its angle, the *phase*, is
 # where in its swing that frequency is.
 
 # %% name="stft"
@@ -198,8 +201,8 @@ player(lesson.steps_of_pitch(), title="A step of 100 Hz, twice")
 # %% [markdown] name="mel-task"
 # ### Exercise 2 · Hertz to mel
 #
-# ●○○ · 8 minutes. Write `hz_to_mel(hz)` for a tensor of frequencies, by the formula above. Take care that no branch makes
-# a NaN: `torch.where` computes both.
+# ●○○ · 8 minutes. Write `hz_to_mel(hz)` for a tensor of frequencies, by the formula above. Take care that neither branch
+# becomes infinite: `torch.where` computes both for every frequency, and then picks.
 
 # %% name="mel-answer"
 ### BEGIN SOLUTION

@@ -73,6 +73,10 @@ def _natural_scale(hz: Tensor) -> Tensor:
     return torch.where(hz < 1000.0, hz * 3.0 / 200.0, 15.0 + 27.0 * torch.log(hz.clamp(min=1000.0) / 1000.0))
 
 
+def _ratio_not_log(hz: Tensor) -> Tensor:
+    return torch.where(hz < 1000.0, hz * 3.0 / 200.0, 15.0 + 27.0 * torch.log(hz.clamp(min=1000.0) / 1000.0) / 6.4)
+
+
 mel_scale = Exercise(
     "01", "mel_scale", "Hertz to mel",
     reference=hz_to_mel,
@@ -82,6 +86,7 @@ mel_scale = Exercise(
         "the HTK formula 2595 log10(1 + f / 700), which other libraries use": htk_mel,
         "the logarithm below 1 kHz too": _log_everywhere,
         "27 log(f / 1000) without the division by log 6.4": _natural_scale,
+        "dividing by 6.4 itself; it is the logarithm of 6.4 that belongs there": _ratio_not_log,
         "the straight line above 1 kHz too": lambda hz: hz * 3.0 / 200.0,
     },
 )
