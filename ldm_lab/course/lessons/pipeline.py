@@ -40,6 +40,10 @@ def _place_in_the_key(seeds: list[int], shape: tuple[int, ...]) -> Tensor:
     return torch.stack([Rng(seed).randn(shape, "start", place) for place, seed in enumerate(seeds)])
 
 
+def _torchs_own(seeds: list[int], shape: tuple[int, ...]) -> Tensor:
+    return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
 def _first_seed_for_all(seeds: list[int], shape: tuple[int, ...]) -> Tensor:
     return torch.stack([Rng(seeds[0]).randn(shape, "start", 0) for _ in seeds])
 
@@ -51,6 +55,7 @@ seed_rule = Exercise(
     right={"filled row by row into an empty tensor": _filled_row_by_row},
     wrong={
         "one generator for the whole batch: row 1 depends on the seed of row 0": _one_generator,
+        "torch's own generator with the item's seed: the right thought, but not the library's key": _torchs_own,
         "the place in the batch as part of the key: a sound would change when it moves up": _place_in_the_key,
         "the first seed for every row: all sounds of a batch would start alike": _first_seed_for_all,
     },
