@@ -116,9 +116,10 @@ for name, curve in loud.items():
     print(f"{name:18} loudness curve like the recording's: {alike:.2f}")
 
 # %% [markdown] name="drowned-why"
-# **Explain.** Noise drowns fine detail first (the grain of the sand) and the coarse outline last (when it is loud): averaged
-# over all bands the rhythm is still there where the eye has given up. So the strength chooses *what the model may change*:
-# little noise, only texture; much noise, everything but the rhythm; at 1.0 nothing is left and it is plain generation.
+# **Explain.** Noise drowns fine detail first (the grain of the sand) and the coarse outline last (when it is loud): at 0.5 the eye
+# has given up, but averaged over all bands a good part of the rhythm is still there. At 0.8 that is nearly gone, too. So the strength
+# chooses *what the model may change*: little noise, only texture; in the middle, nearly everything but the rhythm; near 1.0
+# nothing is left, and it is plain generation.
 #
 # The walk must start at exactly that noise level. The grid's nearest level is moved there; those below follow.
 
@@ -139,7 +140,7 @@ mine = sound_of(my_transfer(z, "a dog barking", 0.5))
 assert_same(mine, moved.audio[0], tolerance=1e-4, name="Style transfer: mine and the library's")
 
 # %% [markdown] name="strip-predict"
-# That is all of style transfer. **Predict:** move the slider from 0 to 1. Will the steps turn into the dog evenly, or is there a
+# That is all of style transfer. **Predict:** move the slider from 0 to 1. Will the footsteps turn into the dog evenly, or is there a
 # place where it tips over? Where?
 
 # %% name="strip"
@@ -190,7 +191,8 @@ course.table([{"strength": s, "onsets like the source's": a, "whole mel like the
 
 # %% [markdown] name="onsets-why"
 # At 0.6 CLAP already finds the new words nearer than the old sound, and still a third of the onset pattern is the source's
-# (chance is 0.01). That is why it is called *style* transfer: the performance stays, the instrument changes.
+# (chance is 0.01). That is why it is called *style* transfer: the instrument
+# changes, and of the performance a part stays.
 #
 # ## Inpainting: put back what is known
 #
@@ -201,7 +203,7 @@ course.table([{"strength": s, "onsets like the source's": a, "whole mel like the
 #
 # The network sees a whole sound, in which one part is fixed, and bends the rest until it fits. First the mask, on the latent's
 # grid: one cell is 0.08 s by 8 mel bands. A cell is kept only if *no* part of it lies in the hole. (In whole frames, please: to a
-# computer `1.6 / 0.08` is 20.000000000000004, and rounded up that is a cell too many.)
+# computer `0.56 / 0.08` is 7.000000000000001, and rounded up that is a cell too many.)
 
 # %% name="mask"
 def keep_time(start, end):
@@ -312,10 +314,10 @@ def error(wav):
 course.table([{"sound": name, "error above 4 kHz": error(wav)} for name, wav in (("cut at 4 kHz", dull), ("restored", pasted))])
 
 # %% [markdown] name="sr-why"
-# **Explain.** Two of eight rows: the top quarter of the *mel* is the top half of the *band*. The error falls because rain
-# above 4 kHz sounds like rain below. But mind the verdict of the project's experiment with 64 sounds: this model beats leaving
-# the sound dull by far, and does *not* beat a plain average envelope of noise. It invents something plausible; the truth is
-# gone.
+# **Explain.** Two of eight rows: the top quarter of the *mel* is the top half of the *band*. The error falls by
+# far, but silence is an easy rival: the log-mel knows nothing lower. So mind the verdict of the project's experiment with 64
+# sounds: this model beats leaving the sound dull by far, and does *not* beat a plain average envelope of noise. It invents
+# something plausible; the truth is gone.
 #
 # ## Exercises
 #

@@ -46,6 +46,8 @@ level = Exercise(
     right={"through the share of noise": lambda alpha_bar, t_first, strength:
            (1 / alpha_bar[int(strength * t_first + 0.5)] - 1).sqrt()},
     wrong={
+        "cutting the step off with int instead of rounding it": lambda alpha_bar, t_first, strength:
+            float((1 / alpha_bar[int(strength * t_first)] - 1).sqrt()),
         "sqrt(1 - alpha_bar): the noise in training's x, not in x = z + sigma noise": lambda alpha_bar, t_first, strength:
             (1 - alpha_bar[round(strength * t_first)]) ** 0.5,
         "the variance: the root is missing": lambda alpha_bar, t_first, strength:
