@@ -142,7 +142,7 @@ assert_same(eight, find_phase(magnitude, angle, iterations=8, momentum=0.0), tol
 
 # %% name="momentum"
 for momentum in (0.0, 0.99):
-    made = find_phase(magnitude, angle, iterations=pick(fast=8, laptop=50), momentum=momentum)
+    made = find_phase(magnitude, angle, iterations=pick(fast=4, laptop=50), momentum=momentum)
     error = (stft(made).abs() - magnitude).norm() / magnitude.norm()
     print(f"momentum {momentum:4}: the wave's magnitudes are off by {error:.3f}")
 
@@ -150,8 +150,9 @@ for momentum in (0.0, 0.99):
 # ## A network that has heard sounds: HiFi-GAN
 #
 # HiFi-GAN's generator (Kong et al. 2020) takes the mel, one column a frame, and *stretches* it: by 8, by 5, by 4, together
-# $160$, until each frame has become 160 samples. After each stretch, residual blocks of dilated convolutions sort out the detail.
-# Channels halve as the length grows. Mine is small: one residual block a stage, and 96 channels where AudioLDM's has 1024.
+# $160$, until each frame has become 160 samples. After each stretch, residual blocks of *dilated* convolutions (with gaps
+# between their taps, so that few weights see far) sort out the detail. Channels halve as the length grows. Mine is small: one
+# residual block a stage, and 96 channels where AudioLDM's has 1024.
 
 # %% name="resblock"
 class ResBlock(nn.Module):
@@ -282,6 +283,7 @@ class PeriodJudge(nn.Module):
         super().__init__()
         self.period = period
         sizes, strides = [1, *widths], [3] * (len(widths) - 1) + [1]
+        # weight_norm: a kernel's length and its direction are learnt apart, which calms the training of judges
         self.convs = nn.ModuleList(
             weight_norm(nn.Conv2d(a, b, (5, 1), stride=(s, 1), padding=(2, 0))) for a, b, s in zip(sizes, widths, strides))
         self.last = weight_norm(nn.Conv2d(widths[-1], 1, (3, 1), padding=(1, 0)))
@@ -334,7 +336,8 @@ assert_same((judge_loss(real, made), generator_loss(made), matching_loss(real, m
 # **Predict:** what will it learn first, and what last: when she speaks, how loud, which vowel, the melody of the voice?
 
 # %% name="data"
-train, test = lesson.voice("train"), lesson.voice("test", shortest=4.0)
+train = lesson.voice("train")
+test = lesson.voice("test", seconds=pick(fast=1.28, laptop=2.56), shortest=4.0)
 train_mel, test_mel = log_mel(train.wav), log_mel(test.wav)
 print(len(train), "sentences to learn from,", len(test), "long ones held out")
 
@@ -384,7 +387,7 @@ def learn(first, last, panel=None):
         log.append((first + step, distance.item(), judged.item() if panel else 0))
 
 # %% name="train-spectra"
-total = pick(fast=4, laptop=450)
+total = pick(fast=2, laptop=450)
 switch = total - pick(fast=1, laptop=40)
 log = []
 adam = torch.optim.AdamW(generator.parameters(), lr=5e-3, betas=(0.8, 0.99))
@@ -478,8 +481,9 @@ for name, model in {"mine": generator, "shipped": ldm.vocoder, "AudioLDM's HiFi-
 # %% [markdown] name="fast-lane-why"
 # **Explain.** Row one to two: the network brings the spectral distance down, and moves the *mel* further off. That is no accident:
 # in its training the matching always came after it, so it never had to care for levels. Row three: matching sets the levels
-# right, and both numbers are at their best. Correcting a draft is much easier than inventing a wave. The price: Griffin-Lim
-# at run time, and where the draft's angles are badly wrong it can only mend.
+# right, and both numbers are at their best. Correcting a draft seems easier than inventing a wave (no network was trained
+# without one, to compare). What the inverse STFT adds stays open, too: it cannot be taken out. The price: Griffin-Lim at run
+# time, and where the draft's angles are badly wrong it can only mend.
 #
 # For 64 clips of the test split the model card says 1.24 [1.20, 1.28] for the shipped vocoder's spectral distance and 1.70 [1.62, 1.77] for
 # Griffin-Lim. Training took about half a second of one processor core a step (`recipes/vocoder.toml`): 1500 steps are a quarter
@@ -490,7 +494,8 @@ for name, model in {"mine": generator, "shipped": ldm.vocoder, "AudioLDM's HiFi-
 #
 # Numbers are one thing. In an **ABX** test you hear A and B, which differ, and X, which is one of them. Which? Guessing is right
 # half of the time. Here: four sounds, two questions each, asked twice: recording or shipped vocoder? Shipped vocoder or
-# Griffin-Lim? The page does not know the answers; nothing leaves your computer.
+# Griffin-Lim? The page does not know the answers. It begins with the consent form of a real study; here nothing leaves your
+# computer.
 
 # %% name="abx"
 four = course.clips(4, split="test", category=("animal", "instrument", "bell_ui", "human"), seconds=1.6, seed=3, kind="recorded")
@@ -542,7 +547,7 @@ course.table([{"trials": n, "all right": luck(n, n), "one wrong": luck(n - 1, n)
 # %% name="luck-needed"
 from ldm_lab.evaluation.listening.analysis import abx_needed, abx_power
 
-course.table([{"trials": n, "needed for p <= 0.05": abx_needed(n), "found by an ear that hears it 3 times of 4": abx_power(n, share=0.875)}
+course.table([{"trials": n, "needed for p <= 0.05": abx_needed(n), "found, if you hear it 3 times of 4": abx_power(n, share=0.875)}
               for n in (5, 8, 16, 32)])
 
 # %% [markdown] name="luck-why"

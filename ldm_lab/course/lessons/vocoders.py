@@ -95,6 +95,7 @@ field = Exercise(
     right={"layer by layer": _by_growing},
     wrong={
         "the sum of k d: it counts the middle of every kernel again": lambda k, d: sum(a * b for a, b in zip(k, d)),
+        "1 + the sum of k d: k taps have only k - 1 gaps between them": lambda k, d: 1 + sum(a * b for a, b in zip(k, d)),
         "the sum of (k - 1) d without the sample in the middle": lambda k, d: sum((a - 1) * b for a, b in zip(k, d)),
         "leaving out the dilations": lambda k, d: 1 + sum(a - 1 for a in k),
         "multiplying where the layers add": lambda k, d: math.prod(1 + (a - 1) * b for a, b in zip(k, d)),
