@@ -109,6 +109,8 @@ def _pattern(left: Tensor, right: Tensor) -> tuple[str, ...]:
     power = float((right * right).sum())
     factor = float((left * right).sum()) / power if power else 0.0
     shift = float((left - right).mean())
+    if near(left, right):
+        return (f"They are close: the largest difference is {float((left - right).abs().max()):.1e}.",)
     if abs(factor) > 1e-6 and near(left, factor * right):
         return (f"All your numbers are {factor:.4g} times the expected ones.",)
     if left.numel() > 1 and near(left, right + shift):

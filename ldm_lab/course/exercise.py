@@ -5,6 +5,7 @@ The wrong answers serve twice: they name a student's likely mistake, and a test 
 
 from __future__ import annotations
 
+import inspect
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -125,7 +126,7 @@ def same_function(cases: Sequence[tuple] | Callable[[], Sequence[tuple]], *, tol
             expected = call(exercise.reference, *arguments)
             difference = compare(got, expected, tolerance=tolerance, relative=relative)
             if difference is not None:
-                told = (f"Trial {number + 1} of {len(known)}: {_arguments(arguments)}.",) if len(known) > 1 else ()
+                told = (f"Trial {number + 1} of {len(known)}: {_arguments(answer, arguments)}.",) if len(known) > 1 else ()
                 named = _likely(exercise, lambda function: [call(function, *case) for case in known], answer, tolerance, relative)
                 heard, words = _hear(difference, got, expected, sound)
                 return Finding(False, (*told, *difference.lines(), *words, *named), heard)
@@ -217,12 +218,20 @@ def _hear(difference: Difference, got: object, expected: object, sound: Callable
     return sounds, (f"They differ most at {frame * FRAME:.2f} s, near {hertz:.0f} Hz. Listen: yours, expected, and the residual.",)
 
 
-def _arguments(arguments: tuple) -> str:
-    return ", ".join(_short(value) for value in arguments)
+def _arguments(answer: Callable, arguments: tuple) -> str:
+    """A trial's arguments, by the names that the student's function gives them."""
+    try:
+        names = [f"{name} = " for name in inspect.signature(answer).parameters]
+    except (TypeError, ValueError):
+        names = []
+    names = names if len(names) == len(arguments) else [""] * len(arguments)
+    return ", ".join(name + _short(value) for name, value in zip(names, arguments))
 
 
 def _short(value: object) -> str:
     if isinstance(value, Tensor):
         return f"{value.item():.6g}" if value.ndim == 0 else f"a tensor of shape {tuple(value.shape)}"
+    if inspect.isroutine(value):
+        return "a function"
     words = repr(value)
     return words if len(words) <= 80 else words[:77] + "..."

@@ -78,6 +78,8 @@ def test_open_answers(doubling, answer):
     (lambda x: x[:2] if x.ndim else x, "Got shape (2,), expected (5,)"),
     (lambda x: 3 * double(x), "All your numbers are 3 times the expected ones"),
     (lambda x: double(x) + 0.5, "plus 0.5"),
+    (lambda x: double(x) * (1 + 5e-5), "They are close: the largest difference is"),
+    (lambda x: 3 * double(x), "Trial 1 of 2: x = a tensor of shape (5,)."),
     (lambda x: x / 0 * 0, "not finite"),
     (lambda x: "four", "Got 'four', expected a tensor"),
     (lambda x: x.sort(descending=True).values * 2 if x.ndim else x, "reverse order"),
@@ -87,6 +89,14 @@ def test_cards_say_what_is_wrong(doubling, answer, words):
     assert card.state == "wrong"
     assert words in repr(card)
     assert doubling.use(answer) is double
+
+
+def test_a_trial_names_a_function_in_words():
+    asked = Exercise("01", "twice", "Twice", reference=lambda f, x: f(f(x)), judge=same_function([(double, 1.0), (double, 2.0)]),
+                     right={"twice over": lambda f, x: f(f(x))},
+                     wrong={"once": lambda f, x: f(x), "never": lambda f, x: x, "too often": lambda f, x: f(f(f(x)))})
+    assert "Trial 1 of 2: f = a function, x = 1.0." in repr(asked.check(lambda f, x: f(x)))
+    assert "Trial 1 of 2: a function, 1.0." in repr(asked.check(lambda *both: 0.0))
 
 
 def test_an_error_in_a_cell_names_its_line(doubling):
