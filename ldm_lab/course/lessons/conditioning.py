@@ -237,13 +237,14 @@ drop = Exercise(
 )
 
 
-def _shift(text, mean_text, mean_audio):
+def moved(text: Tensor, mean_text: Tensor, mean_audio: Tensor) -> Tensor:
+    """Text embeddings (n, E) moved so that their mean falls about where that of the sounds is; unit vectors again."""
     return F.normalize(text - mean_text + mean_audio, dim=1)
 
 
 def _shift_by_hand(text, mean_text, mean_audio):
-    moved = text + (mean_audio - mean_text)
-    return moved / moved.square().sum(dim=1, keepdim=True).sqrt()
+    there = text + (mean_audio - mean_text)
+    return there / there.square().sum(dim=1, keepdim=True).sqrt()
 
 
 def _shift_cases() -> list[tuple]:
@@ -252,7 +253,7 @@ def _shift_cases() -> list[tuple]:
 
 
 shift = Exercise(
-    "08", "shift", "Closing the gap", reference=_shift, judge=same_function(_shift_cases),
+    "08", "shift", "Closing the gap", reference=moved, judge=same_function(_shift_cases),
     right={"by hand": _shift_by_hand},
     wrong={
         "a vector that is not of length 1: the UNet never saw one": lambda text, mean_text, mean_audio: text - mean_text + mean_audio,
@@ -304,6 +305,8 @@ ask_twice = Exercise(
         "taking the halves of the batch in the wrong order: it runs away from the prompt": _swapped,
         "subtracting the negative's guess: what is left is no sound": _minus,
         "guiding the embedding in place of the guess: the network is not linear in it": _in_the_embedding,
+        "pushing the embedding away from the negative's: guidance works on the two guesses": lambda denoiser, x, sigma, emb, negative, scale:
+            denoiser(x, sigma, emb + scale * (emb - negative)),
     },
     then="The empty prompt is only a special negative prompt.",
 )

@@ -223,6 +223,8 @@ log_grid = Exercise(
         "the grid in the wrong direction: sampling goes from high to low": lambda high, low, steps: log_grid_reference(high, low, steps).flip(0),
         "exp after log10: use one kind of logarithm both ways": lambda high, low, steps: torch.linspace(
             math.log10(high), math.log10(low), steps + 1, dtype=torch.float64).exp(),
+        "10 to the power of a natural logarithm: use one kind of logarithm both ways": lambda high, low, steps: torch.logspace(
+            math.log(high), math.log(low), steps + 1, dtype=torch.float64),
         "Karras' grid (rho = 7): a good one, but its ratios are not equal": _karras,
     },
 )
@@ -255,6 +257,8 @@ order = Exercise(
         "the logarithm of the errors only: both axes are logarithmic": lambda steps, errors: _slope(steps, np.log(errors)),
         "axes exchanged: steps go to the right, errors up": lambda steps, errors: 1 / order_reference(steps, errors),
         "no logarithm at all: a straight line only in log-log": _slope,
+        "the slope from the first point to the last: a fit takes them all": lambda steps, errors:
+            math.log(errors[0] / errors[-1]) / math.log(steps[-1] / steps[0]),
     },
 )
 
