@@ -378,7 +378,8 @@ course.table([{"denoiser": name} | lesson.figures(end, truth) for name, end in {
 
 # %% [markdown] name="floor-text"
 # The loss stays high for a while, falls, and comes close to the flat line: the loss of the exact denoiser. It is far from zero,
-# for where noise hides which note it was, the best guess is wrong too. Below that line no network comes.
+# for where noise hides which note it was, the best guess is wrong too. No network comes below that line,
+# but by the luck of a batch.
 #
 # Now the plot of before, with the learned denoiser, and still measured against the truth of the *exact* one.
 
