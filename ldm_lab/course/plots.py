@@ -140,14 +140,24 @@ def heat(matrix, *, alt: str, rows: Sequence = (), columns: Sequence = (), title
     return show(figure, alt)
 
 
+def turn_long_labels(figure, axis) -> None:
+    """Turn the labels below `axis` if, as drawn, one comes too close to the next."""
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in axis.get_xticklabels()]
+    if any(left.x1 + 4 > right.x0 for left, right in zip(boxes, boxes[1:])):
+        for label in axis.get_xticklabels():
+            label.set(rotation=25, ha="right", rotation_mode="anchor")
+
+
 def bars(named: Mapping[str, float], *, alt: str, y: str = "", title: str = "") -> Picture:
-    """One bar a label."""
+    """One bar a label; labels too long to stand beside each other are turned."""
     figure, axes = sheet(height=2.8)
     ax = axes[0, 0]
     drawn = ax.bar(list(named), [float(value) for value in named.values()], color="#8c2981")
     ax.bar_label(drawn, fmt="%.3g")
     ax.set(ylabel=y, title=title)
     ax.margins(y=0.15)
+    turn_long_labels(figure, ax)
     return show(figure, alt)
 
 

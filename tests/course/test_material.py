@@ -11,7 +11,7 @@ import torch
 from ldm_lab import course
 from ldm_lab.audio.mel import log_mel
 from ldm_lab.corpus import open_corpus
-from ldm_lab.course import synth
+from ldm_lab.course import plots, synth
 from ldm_lab.errors import CorpusError, OptionError
 
 
@@ -119,6 +119,15 @@ def test_pictures_carry_words_and_are_small():
         assert words in data["text/plain"]
         assert metadata["image/png"]["alt"] == data["text/plain"] == repr(picture)
         assert len(data["image/png"]) < 80_000
+
+
+def test_long_labels_of_bars_are_turned(monkeypatch):
+    angles = []
+    monkeypatch.setattr(plots, "show", lambda figure, alt: angles.append(
+        {label.get_rotation() for label in figure.axes[0].get_xticklabels()}))
+    course.bars({"a": 1.0, "b": 2.0, "c": 3.0}, alt="Three bars.")
+    course.bars({f"a rather long name of bar {i}": 1.0 for i in range(8)}, alt="Eight bars.")
+    assert angles == [{0.0}, {25.0}]
 
 
 @pytest.mark.parametrize(("values", "expected"), [
