@@ -144,10 +144,10 @@ print(f"a sound by 200 steps with guidance: {2 * 200 * whole / 1e12:.0f} TFLOP")
 # ## From FLOPs to hours
 #
 # Training costs three times the forward pass: backwards is twice as much again. The rest is arithmetic with
-# **assumptions**, which you should doubt one by one: an RTX 3090 has a peak of 35.6 TFLOP/s in float32 by its data
-# sheet and may draw 350 W; of the peak, 40 % is reached. The authors named 0.6 million steps of 5 sounds on one RTX
-# 3090 for AudioLDM-S (issue 63 of their repository). Our UNet made 9,900 steps of 16 windows of 2.56 s
-# (`recipes/diffusion.toml`, `diffusion_longer.toml`).
+# **assumptions**, which you should doubt one by one: an RTX 3090 has a peak of 35.6 TFLOP/s in float32 and draws up
+# to 350 W (both are the maker's data-sheet values, not measured here); 40 % of the peak is reached (a guess). The
+# authors named 0.6 million steps of 5 sounds on one RTX 3090 for AudioLDM-S (issue 63 of their repository). Our UNet
+# made 9,900 steps of 16 windows of 2.56 s (`recipes/diffusion.toml`, `diffusion_longer.toml`).
 #
 # **Predict:** S against lab: 10, 100 or 1000 times the compute?
 
@@ -158,7 +158,7 @@ with FlopCounterMode(display=False) as counter:
 trainings = {"lab": (counter.get_total_flops(), 9_900 * 16), "audioldm-s": (whole, 600_000 * 5)}
 for name, (flops, sounds) in trainings.items():
     total = 3 * flops * sounds
-    hours = total / (35.6e12 * 0.4) / 3600
+    hours = total / (35.6e12 * 0.4) / 3600  # data sheet: 35.6 TFLOP/s, 0.35 kW; assumed: 40 % of it reached
     print(f"{name:10} {total:.1e} FLOP = {hours:.2g} h of an RTX 3090 = {hours * 0.35:.2g} kWh")
 a_sound, more = (big / small for big, small in zip(trainings["audioldm-s"], trainings["lab"]))
 print(f"{a_sound:.0f} times the work a sound, {more:.0f} times as many sounds: {a_sound * more:.0f} times the compute")
@@ -225,7 +225,7 @@ def train_one(width, steps, batch):
     return unet, torch.tensor(curve)
 
 # %% name="scale-run"
-plan = pick(fast={8: 2, 16: 1}, laptop={8: 78, 16: 54, 32: 24, 64: 8}, gpu={8: 4000, 16: 3000, 32: 2500, 64: 2000})
+plan = pick(fast={8: 2, 16: 1}, laptop={8: 36, 16: 36, 32: 18, 64: 6}, gpu={8: 4000, 16: 3000, 32: 2500, 64: 2000})
 runs = {width: train_one(width, steps, batch=pick(fast=4, laptop=16)) for width, steps in plan.items()}
 sizes = {width: sum(p.numel() for p in unet.parameters()) for width, (unet, _) in runs.items()}
 course.table([{"width": w, "weights": sizes[w], "steps": int(curve[-1, 0]), "seconds of computing": curve[-1, 1],
@@ -243,13 +243,13 @@ course.lines({f"width {w}": (curve[1:, 1], curve[1:, 2]) for w, (_, curve) in ru
 # %% [markdown] name="scale-why"
 # **Explain.** Read the two pictures against each other. *By steps* the narrowest falls behind early; the other three
 # learn about alike at first, and what more width is worth shows only after many steps. *By computing* it is another
-# race: a step at width 64 costs several at 16, and the best network for so short a budget is neither the widest nor
-# the narrowest. With a larger budget the best width grows. Finding it *before* the expensive run is what scaling laws
+# race: a step at width 64 costs several at 16, and the best network for so short a budget is, as a rule, neither the
+# widest nor the narrowest (16 in our run). With a larger budget the best width grows. Finding it *before* the expensive run is what scaling laws
 # are for. Four widths, one seed and some seconds are a taste of one, no law; and at 8 channels the processor is busy
 # with overhead, not with sums.
 #
 # Now hear it: what the width with the lowest loss makes of *rain* before and after its seconds, and **the fast lane**:
-# the shipped UNet after 9,900 steps. The loss fell by nearly a third; your ear says how far that is from rain.
+# the shipped UNet after 9,900 steps. The loss fell by more than a quarter; your ear says how far that is from rain.
 
 # %% name="scale-hear"
 best = min(runs, key=lambda w: runs[w][1][-1, 2])
@@ -499,7 +499,7 @@ lesson.bill.check(bill)
 # %% name="bill-see"
 bill = lesson.bill.use(bill)
 hours, energy = bill(count(nets["audioldm-l"], 10.24), 1_500_000 * 8, 35.6e12, 0.4, 350)
-print(f"AudioLDM-L, 1.5 million steps of 8 sounds (assumed): {hours:.0f} h, {energy:.0f} kWh of one RTX 3090")
+print(f"AudioLDM-L, 1.5 million steps of 8 sounds (assumed): {hours:.0f} h, {energy:.0f} kWh by the data sheet")
 
 # %% [markdown] name="evidence-task"
 # ### Exercise 3 · Is the mark in it?

@@ -73,6 +73,7 @@ bill = Exercise(
     right={"in joules": _bill_in_joules},
     wrong={
         "the forward pass alone; backwards costs twice as much again": _scaled(1 / 3, 1 / 3),
+        "a backward pass that costs as much as the forward pass; it costs twice as much": _scaled(2 / 3, 2 / 3),
         "seconds instead of hours": _scaled(3600, 3600),
         "Wh instead of kWh": _scaled(1, 1000),
         "peak speed, which nobody reaches (utilisation left out)":
