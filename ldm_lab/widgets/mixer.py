@@ -83,21 +83,21 @@ class LatentMixer(LabWidget):
     def strongest(self, count: int) -> None:
         """Mute all channels but the `count` ones with the most energy."""
         count = whole("count", count, 1, len(self.gains))
-        self.put(muted=self._order()[count:], solo=[])
+        self._mix(muted=self._order()[count:], solo=[])
 
     def reset(self) -> None:
         """All gains 1, nothing muted, nothing solo: the mix is the decoded sound."""
-        self.put(gains=[1.0] * len(self.gains), muted=[], solo=[])
+        self._mix(gains=[1.0] * len(self.gains), muted=[], solo=[])
 
     def all_off(self) -> None:
         """Mute every channel: what is heard then is what the decoder makes of an empty latent."""
-        self.put(muted=list(range(len(self.gains))), solo=[])
+        self._mix(muted=list(range(len(self.gains))), solo=[])
 
     def solo_next(self, step: int = 1) -> None:
         """Solo the next channel alone (`step` -1: the one before); after the last one none."""
         place = self.solo[0] if len(self.solo) == 1 else len(self.gains) if step < 0 else -1
         after = place + step
-        self.put(solo=[after] if 0 <= after < len(self.gains) else [])
+        self._mix(solo=[after] if 0 <= after < len(self.gains) else [])
 
     def measure(self) -> list[float]:
         """For each channel, the change in dB of the log-mel that muting it alone makes; kept in `losses`."""
@@ -207,6 +207,11 @@ class LatentMixer(LabWidget):
         return self.text()
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _mix(self, **traits) -> None:
+        """Set traits from Python; the status line then speaks of the new mix."""
+        self.put(**traits)
+        self.status, self.wrong = self._words(), False
 
     @traitlets.validate("gains", "muted", "solo")
     def _in_range(self, proposal) -> list:

@@ -193,3 +193,16 @@ def test_without_a_front_end_there_are_words_and_a_picture(mixer):
     below = shown[-70:]
     assert ((below[..., 0] - below[..., 2]) > 60).any()  # red cells: values above zero
     assert ((below[..., 2] - below[..., 0]) > 60).any()  # blue cells: values below
+
+
+def test_the_status_line_follows_what_python_asks(mixer):
+    at_first = mixer.status
+    mixer.all_off()
+    assert mixer.status.startswith("An empty latent is not silence") and mixer.status in mixer.text()
+    mixer.reset()
+    assert mixer.status == at_first
+    mixer.strongest(1)
+    assert mixer.status.startswith(f"1 of {len(mixer.gains)} channels")
+    mixer.reset()
+    mixer.solo_next()
+    assert mixer.status.startswith(f"1 of {len(mixer.gains)} channels") and mixer.status in mixer.text()
