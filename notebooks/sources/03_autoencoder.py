@@ -48,12 +48,13 @@ player({"recording": bell, "mel": ldm.mel_to_wav(mel)[0], "mel, latent, mel": ld
 
 # %% name="hear-numbers"
 print(f"mel {tuple(mel.shape)}: {mel.numel()} numbers; latent {tuple(z.shape)}: {z.numel()} numbers")
-print(f"mean error of the picture: {lesson.DB * (squeezed - mel).abs().mean():.2f} dB")
+print(f"mean error of the picture: {lesson.DB * (squeezed - mel).abs().mean():.2f} dB")  # DB: decibels in one unit of log-mel
 
 # %% [markdown] name="hear-why"
 # **Explain.** In the first step the picture stays, but the vocoder has to invent the phase (lesson 02); listen for it in the
 # attack. In the second step three numbers of four are thrown away, and the picture loses about a decibel. Neighbouring cells
-# of a mel picture are so alike that most of them can be guessed from the rest.
+# of a mel picture are so alike that most of them can be guessed from the rest. So the two steps lose different things; which
+# is the larger, your ears decide: the decibels only speak of the second.
 #
 # ## Where we are
 
@@ -137,7 +138,7 @@ def train_toy(weight):
     with lesson.seeded(0):
         toy = Toy()
     optimiser = torch.optim.Adam(toy.parameters(), lr=3e-3)
-    for step in range(pick(fast=60, laptop=700)):
+    for step in range(pick(fast=20, laptop=700)):
         batch = x[torch.randint(len(x), (128,), generator=rng.at("batch", step))]
         mean, logvar = toy.encode(batch)
         z = sample(mean, logvar, rng.randn(mean.shape, "toy", step))
@@ -147,7 +148,7 @@ def train_toy(weight):
     return toy.requires_grad_(False)
 
 # %% [markdown] name="toy-predict"
-# ## Islands, a ball, a point
+# ## What the weight does
 #
 # **Predict:** three toys, with weight 0, 1 and 100. Each dot will be one column of sound, where the encoder puts it. The
 # black circle holds 95 of 100 points of pure noise. Which picture has the dots inside the circle? What will weight 100 do?
@@ -165,7 +166,7 @@ lesson.clouds({f"weight {weight}": mean for weight, mean in means.items()}, kind
 # than the sound is worth, and the encoder says nothing at all. That is called *posterior collapse*.
 #
 # Two numbers for it. *Rebuilt*: how far a column is from its own reconstruction. *Reached*: decode 2000 points of noise;
-# how far is a real column from the nearest of them?
+# how far is a real column from the nearest of them? (`x` is the log-mel divided by 3, hence 3 × `DB`.)
 
 # %% name="toy-reach"
 def distance(a, b):
@@ -185,6 +186,7 @@ course.table([{
 # Read the columns. *Rebuilt* is best without KL: for compression alone the KL is only a burden. *Reached by noise* is best
 # in the middle. But look at the next column: if noise is first *scaled* to the spread of the latents, it reaches almost
 # everything without any KL. That one number is the **scale factor** of latent diffusion, and you will measure it below.
+#
 # What scaling cannot mend is the last column: between islands lies no-man's-land, and there the decoder makes columns that
 # are further from anything real. (Weight 100 does not look bad there: its one average column is near to *something*.) The
 # published AudioLDM uses both: a *small* KL weight and a scale factor.
@@ -210,7 +212,8 @@ for name, made in walks.items():
 # ## The real one, from scratch
 #
 # The autoencoder of the paper (section 3.3) is the same with convolutions: the picture gets smaller and deeper in steps.
-# Its bricks first: a residual block, and a halving and a doubling of both axes.
+# Its bricks first: a residual block, and a halving and a doubling of both axes. `GroupNorm` brings each group of channels to
+# mean 0 and spread 1, and `silu` is a smooth ReLU.
 
 # %% name="bricks"
 class ResBlock(nn.Module):
@@ -298,7 +301,8 @@ class Decoder(nn.Module):  # (B, C, T/r, 64/r) -> (B, 1, T, 64): the mirror imag
 
 # %% [markdown] name="whole-text"
 # Both together. The compression in each direction is $r$ = `patch` × 2 for each halving. `linear` adds something the paper
-# does not have: one linear map of each $r\times r$ square *beside* the network. Keep it in mind.
+# does not have: one linear map of each $r\times r$ square *beside* the network. Keep it in mind. (`quant_conv` and
+# `post_quant_conv` are plain 1 × 1 convolutions; the names are those of the published weights.)
 
 # %% name="whole"
 class Autoencoder(nn.Module):
@@ -327,7 +331,8 @@ class Autoencoder(nn.Module):
 
 # %% [markdown] name="same-text"
 # Is it the library's? Put the shipped weights into your class; `strict=True` complains about any name or shape that
-# differs. Then encode and decode the bell with both.
+# differs. Then encode and decode the bell with both. The library's `encode` gives a *posterior*, which is the cloud: its
+# `mean` and `logvar` in one object.
 
 # %% name="same"
 library = ldm.autoencoder
@@ -354,8 +359,8 @@ assert_same((sample(*mine.encode(mel), torch.ones_like(posterior.mean)), kl(*min
 # **Predict:** will a single linear layer make a difference beside some 175,000 weights?
 
 # %% name="train-data"
-sounds = log_mel(course.clips(pick(fast=24, laptop=240), split="train").wav)  # (n, 256, 64)
-held_out = log_mel(course.clips(16, split="test").wav)
+sounds = log_mel(course.clips(pick(fast=12, laptop=240), split="train").wav)  # (n, 256, 64)
+held_out = log_mel(course.clips(pick(fast=6, laptop=16), split="test").wav)
 
 
 def crops(step, count=8, frames=64):
@@ -385,7 +390,7 @@ def error_of(model):  # mean absolute error in dB on sounds that no training has
     return lesson.DB * (model.decode(model.encode(held_out)[0]) - held_out).abs().mean()
 
 # %% name="train-run"
-steps = pick(fast=10, laptop=600, gpu=6000)
+steps = pick(fast=6, laptop=600, gpu=6000)
 with lesson.seeded(0):
     plain = Autoencoder((16, 32), channels=16, patch=4)
     helped = Autoencoder((16, 32), channels=16, patch=4, linear=True)
@@ -395,7 +400,7 @@ curves = {"plain": train(plain, steps, "plain"), "with a linear map": train(help
 # %% name="train-curves"
 course.lines({name: (range(len(curve)), curve) for name, curve in curves.items()}, x="step", y="error, dB", logy=True,
              title="Training: error of the rebuilt picture",
-             alt="Two falling curves; the one with a linear map beside the network is far below the plain one all the way.")
+             alt="Two falling curves; the one with a linear map beside the network is far below the plain one after a few steps.")
 
 # %% name="train-hear"
 with torch.no_grad():
@@ -449,12 +454,12 @@ mixer = LatentMixer(ldm, bell, title="A bell being struck")
 mixer
 
 # %% name="mixer-empty"
-mixer.all_off()
-print(mixer.text())
-mixer.reset()
+empty = LatentMixer(ldm, bell, title="A bell being struck")  # another one: yours stays as you left it
+empty.all_off()
+print(empty.text())
 spread = ldm.mel_to_latent(held_out).std((0, 2, 3))
 course.bars({str(channel): value for channel, value in enumerate(spread)}, y="spread over all sounds",
-            alt="Bars of the spread of 16 channels over many sounds: the first is the largest, and they fall.")
+            alt="Bars of the spread of 16 channels over many sounds: the first is by far the largest, and the rest fall on the whole.")
 
 # %% [markdown] name="mixer-why"
 # **Explain.** Zero is the middle of all sounds, not silence: the empty latent decodes to an average hum. Channel 0, the
@@ -619,8 +624,8 @@ heard = {name: toy.decoder(toy.encode(bell_columns)[0])[None] * 3 - 6 for name, 
 player({name: ldm.mel_to_wav(made)[0] for name, made in heard.items()}, title="The bell through two numbers a column")
 
 # %% [markdown] name="broke-why"
-# No error, no NaN, and a loss that falls nicely and stops: the only sign is a KL of zero. Watch the KL of every VAE you
-# train. A weight without its reduction (sum or mean, over what?) is not a number anybody can copy.
+# No error and no NaN: both trainings ran to their end. The signs are a KL of zero, and one average sound whatever goes in.
+# Watch the KL of every VAE you train. A weight without its reduction (sum or mean, over what?) is not a number anybody can copy.
 #
 # ## Quiz
 

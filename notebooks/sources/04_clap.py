@@ -126,7 +126,7 @@ assert_same((info_nce(a, t, 14.0), info_nce(a, t, 14.0)),
 # %% [markdown] name="cold-text"
 # ## Temperature
 #
-# Cosines lie between −1 and 1. **Predict:** with the shipped model's embeddings of 64 pairs, how does the loss change with
+# Cosines lie between −1 and 1. **Predict:** with the shipped model's embeddings of 60 pairs, how does the loss change with
 # the temperature? At temperature 1, can even a perfect model have a small loss?
 
 # %% name="cold"
@@ -137,23 +137,24 @@ losses = [info_nce(shipped_sounds[:60], batch_text, 1 / tau) for tau in temperat
 perfect = [info_nce(torch.eye(60), torch.eye(60), 1 / tau) for tau in temperatures]
 course.lines({"shipped CLAP": (temperatures, losses), "perfect: 1 for pairs, 0 for strangers": (temperatures, perfect)},
              x="temperature", y="loss", logx=True, title=f"A guess costs log 60 = {torch.tensor(60.).log():.2f}",
-             alt="The loss of the shipped model is lowest in the middle; towards temperature 1 both curves rise to log 60.")
+             alt="The loss of the shipped model is lowest in the middle; both curves rise towards log 60 as it gets warm.")
 
 # %% name="cold-best"
 best = temperatures[torch.stack(losses).argmin()]
 print(f"lowest at {best:.3f}; the shipped model ended its training with {(-ldm.clap.logit_scale).exp():.3f}")
+print(f"a perfect model at temperature 1: {info_nce(torch.eye(60), torch.eye(60), 1.0):.2f}")
 
 # %% [markdown] name="cold-why"
 # **Explain.** At temperature 1 the best row a model can offer is one 1 among zeros, and a softmax of that is nearly flat: the
-# loss stays near pure guessing, whatever the model knows. Too cold, and every mistake is punished as if the model had been
+# loss stays above 3, where a guess costs 4.1, whatever the model knows. Too cold, and every mistake is punished as if the model had been
 # certain. So the temperature is a weight like any other: training finds it. It was found on the training sounds, of which the
-# model is surer than of these; that is why the best one here is warmer. It never changes which sound comes *first*.
+# model is probably surer than of these; so the best one here is warmer. It never changes which sound comes *first*.
 #
 # ## Two towers, from scratch
 #
 # The audio tower cuts the log-mel into squares, mixes them with cheap convolutions (each channel for itself, then all
 # channels at each place), halves the picture between levels, and at the end takes mean and maximum over what is left. So
-# any length of sound gives one vector.
+# any length of sound gives one vector. `BatchNorm` brings each channel to mean 0 and spread 1, `gelu` is a smooth ReLU.
 
 # %% name="audio-bricks"
 class SeparableBlock(nn.Module):
@@ -333,8 +334,9 @@ for i, j in found.nonzero()[:: max(1, int(found.sum()) // 8)][:8]:
 # Pairs of the training split, batches of 64, your `info_nce`, for about a minute.
 #
 # How good is it? **Retrieval**: each caption of the held-out pool searches all its sounds. *R@1* is the share of captions
-# whose first hit is right, *R@10* the share with a right one among the first ten. **Predict:** R@1 before training, and after
-# a minute?
+# whose first hit is right, *R@10* the share with a right one among the first ten (`r1` and `r10` in the tables), and the
+# *median rank* is the place of the first right hit in the middling search: half do better. **Predict:** R@1 before training,
+# and after a minute?
 
 # %% name="train-setup"
 with lesson.seeded(0):
@@ -351,7 +353,7 @@ def measure(model):
 
 
 before, sounds_before = measure(clap)
-before
+course.table([{"model": "before", **before}])
 
 # %% name="train"
 steps, frames = pick(fast=4, laptop=500, gpu=3000), 128
@@ -407,7 +409,7 @@ for text in ["an explosion", "a drum", "a woman speaks", "rain falling", "a dog 
 # *Explosion* came with sounds that other captions did not come with, and its row moved to where those sounds are. Look at the
 # mistakes, too: when this was written, rain was answered with noise and applause, which hiss like rain. It errs as an ear
 # errs, not as a dictionary would. The first hit is right for about three captions of ten; the rest of them fail.
-#
+
 # %% [markdown] name="lane-text"
 # ## The fast lane
 #

@@ -200,6 +200,8 @@ scale_factor = Exercise(
         "the spread itself: it would make large latents larger": lambda z: z.std(),
         "dividing by the variance": lambda z: 1 / z.var(),
         "one number for each channel": lambda z: 1 / z.std(dim=(0, 2, 3)),
+        "averaging the spreads of the channels: the spread of everything is not their mean":
+            lambda z: 1 / z.std(dim=(0, 2, 3)).mean(),
         "the root mean square, which counts the mean as spread": lambda z: z.square().mean().rsqrt(),
     },
 )

@@ -173,10 +173,10 @@ def _temperature(share: float, gap: float, others: int) -> float:
 
 temperature = Exercise(
     "04", "temperature", "How cold must it be?",
-    reference=_temperature, judge=same_function([(0.9, 0.2, 63), (0.5, 0.3, 255), (0.99, 0.4, 31)]),
+    reference=_temperature, judge=same_function([(0.9, 0.2, 63), (0.6, 0.3, 255), (0.99, 0.4, 31)]),
     right={"solved for the scale first": lambda p, gap, n: 1 / ((math.log(n) - math.log(1 / p - 1)) / gap)},
     wrong={
-        "forgetting the other sounds: only one rival": lambda p, gap, n: gap / math.log(p / (1 - p)) if p != 0.5 else math.inf,
+        "forgetting the other sounds: only one rival": lambda p, gap, n: gap / math.log(p / (1 - p)),
         "the scale, 1 / temperature": lambda p, gap, n: 1 / _temperature(p, gap, n),
         "the share in place of the odds share / (1 − share)": lambda p, gap, n: gap / math.log(n * p),
         "a logarithm to base 10": lambda p, gap, n: gap / math.log10(n * p / (1 - p)),
