@@ -106,7 +106,7 @@ class LatentMixer(LabWidget):
         return self.losses
 
     def ask_mix(self, gains=None, muted=None, solo=None, match=None, known: bool = False) -> dict:
-        """Set what the page gives, and return the mix: its version, and the level-matching gains of all three.
+        """Set what the page gives, and return the mix: its version, its gains, and the level-matching gains of all three.
 
         known: the page has that mix already; nothing is decoded and {} comes back.
         """
@@ -120,7 +120,7 @@ class LatentMixer(LabWidget):
         with self.working("decoding ...") if slow else contextlib.nullcontext():
             versions = self.versions
         self.status, self.wrong = self._words(), False
-        return {"mix": versions[2], "gains": [version["gain"] for version in versions]}
+        return {"mix": versions[2], "applied": self.applied, "gains": [version["gain"] for version in versions]}
 
     def ask_measure(self) -> int:
         """The page's button for `measure`."""

@@ -177,6 +177,18 @@ def test_python_moves_the_faders(page, mixer, receive):
     assert np.abs(heard(page) - mixer.wav.numpy()).max() < 1e-3
 
 
+def test_a_page_that_lags_behind_does_not_undo_what_python_did(page, mixer, receive):
+    play(page)
+    mixer.reset()  # Python muted all and took it back; the page has only heard of the first
+    receive(page, muted=list(range(len(mixer.gains))))
+    settled(page)
+    assert mixer.muted == []
+    assert mixer.applied == [1.0] * len(mixer.gains)
+    receive(page, muted=mixer.muted)
+    settled(page)
+    assert np.abs(heard(page) - mixer.wav.numpy()).max() < 1e-3
+
+
 def test_gains_travel_with_the_request(open_widget, mixer):
     page = open_widget(mixer, live=True, height=900)
     page.evaluate("model.save_changes = () => {}")  # a front end that holds changed traits back

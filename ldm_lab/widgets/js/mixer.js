@@ -83,7 +83,7 @@ function channelStrip(channel, { energy, cells }, rows, { ongain, onsolo, onmute
 
 class Mixer {
   constructor(model) {
-    Object.assign(this, { model, known: new Map(), told: "", gone: false });
+    Object.assign(this, { model, known: new Map(), told: "", own: false, gone: false });
     this.player = panel(model, {});
     this.read();
     const { applied } = model.get("sound");
@@ -163,13 +163,14 @@ class Mixer {
     const now = JSON.stringify(["gains", "muted", "solo"].map((name) => model.get(name)));
     if (now === this.told) return;
     this.told = now;
+    this.own = false;
     this.read();
     this.show();
     this.send();
   }
 
   change(values) {
-    Object.assign(this, values);
+    Object.assign(this, values, { own: true });
     this.show();
     if (this.model.get("active") !== MIX) this.player.choose(MIX); // hear what the hand does
     this.send();
@@ -225,17 +226,19 @@ class Mixer {
 
   /**
    * Tell Python the gains and hear their mix, from the page's memory if it has been heard before. They travel with the
-   * request: a front end may hold changed traits back, so that they would arrive after it.
+   * request: a front end may hold changed traits back, so that they would arrive after it. What Python set itself is not
+   * told back: it may have been set again since.
    */
   async mix() {
-    const { model, known } = this;
+    const { model, known, own } = this;
     const values = { gains: this.gains, muted: this.muted, solo: this.solo };
     const match = model.get("match");
-    const key = JSON.stringify([appliedGains(...Object.values(values)), match]);
-    this.told = JSON.stringify(Object.values(values));
+    let key = JSON.stringify([appliedGains(...Object.values(values)), match]);
+    if (own) this.told = JSON.stringify(Object.values(values));
     if (known.has(key)) this.hear(key);
     try {
-      const reply = await ask(model, "mix", { ...values, match, known: known.has(key) });
+      const reply = await ask(model, "mix", { ...(own ? values : {}), match, known: known.has(key) });
+      if (reply.applied) key = JSON.stringify([reply.applied, match]);
       if (!known.has(key)) known.set(key, reply);
     } catch (error) {
       return complain(model, error);
