@@ -131,8 +131,8 @@ def heat(matrix, *, alt: str, rows: Sequence = (), columns: Sequence = (), title
     if len(rows):
         ax.set_yticks(range(len(rows)), labels=[str(row) for row in rows])
     if len(columns):
-        ax.set_xticks(range(len(columns)), labels=[str(column) for column in columns],
-                      rotation=30 if max(len(str(column)) for column in columns) > 6 else 0, ha="right" if len(columns) > 6 else "center")
+        ax.set_xticks(range(len(columns)), labels=[str(column) for column in columns])
+        turn_long_labels(figure, ax)
     if values.size <= 100:
         middle = (values.max() + values.min()) / 2
         for (i, j), value in np.ndenumerate(values):

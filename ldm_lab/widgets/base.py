@@ -168,7 +168,7 @@ class LabWidget(anywidget.AnyWidget):
         if self._pack is None:
             return b""
         words = [": ".join(part for part in (v["label"], v["transcript"]) if part) for v in self.versions]
-        words[0] = ". ".join(part for part in (self.title, words[0]) if part)
+        words[0] = (". " if self.title[-1:].isalnum() else " ").join(part for part in (self.title, words[0]) if part)
         return picture.still(list(self._pack.mels.values()), words, self._pack.config)
 
     def alt(self) -> str:
