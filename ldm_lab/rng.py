@@ -6,7 +6,9 @@ run, and item i of a batch gets the same noise alone or in company.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -36,3 +38,14 @@ class Rng:
         import numpy
 
         return numpy.random.default_rng(self.key(name, *indices))
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """New modules inside the block get the same random weights each time; other random numbers are left alone.
+
+    Modules draw from PyTorch's default generator: it is lent and put back.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield

@@ -23,6 +23,7 @@ from ldm_lab.diffusion.denoiser import Denoiser
 from ldm_lab.diffusion.schedule import Schedule
 from ldm_lab.diffusion.windows import chunked, windowed
 from ldm_lab.errors import OptionError, unknown
+from ldm_lab.rng import seeded
 from ldm_lab.shapes import check_shape, latent_shape, samples_to_frames
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ class AudioLDM:
         from ldm_lab.models.vocoder import Vocoder
 
         config = preset(name) if isinstance(name, str) else name
-        with torch.random.fork_rng(devices=[]):  # modules draw from the default generator: lend it and put it back
-            torch.default_generator.manual_seed(seed)
+        with seeded(seed):
             return cls(
                 config,
                 clap=Clap(config.clap),

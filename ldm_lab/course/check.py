@@ -80,6 +80,6 @@ def assert_same(mine, reference, *, tolerance: float = 1e-5, name: str = "Mine a
     """
     difference = compare(mine, reference, tolerance=tolerance)
     if difference is not None:
-        return verdict(name, "wrong", *difference.lines())
+        return verdict(name, "wrong", *difference.words)
     size = largest(mine, reference)
     return verdict(name, "right", "Equal to the last bit." if size == 0 else f"Equal: the largest difference is {size:.1e}.")

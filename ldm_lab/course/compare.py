@@ -19,9 +19,6 @@ class Difference:
     got: Tensor | None = None
     expected: Tensor | None = None
 
-    def lines(self) -> tuple[str, ...]:
-        return self.words
-
 
 def as_tensor(value: object) -> Tensor | None:
     """Numbers, arrays and tensors as a float64 (or complex128) tensor; None for anything else."""

@@ -5,10 +5,11 @@ The wrong answers serve twice: they name a student's likely mistake, and a test 
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -53,13 +54,16 @@ class Exercise:
     wrong: Mapping[str, object]
     todo: str = "Fill in the cell above, run it, and run this one again."
     then: str = ""  # said when it is right: what it is good for
-    names_mistakes: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         if len(self.wrong) < 3 or not self.right:
             raise OptionError(f"exercise {self.lesson} {self.key}: got {len(self.right)} other right and {len(self.wrong)} wrong "
                               "answers, expected at least 1 and 3")
-        object.__setattr__(self, "names_mistakes", getattr(self.judge, "names_mistakes", False))
+
+    @property
+    def names_mistakes(self) -> bool:
+        """Does the judge know which of the wrong answers an answer equals?"""
+        return getattr(self.judge, "names_mistakes", False)
 
     def find(self, answer: object) -> tuple[str, Finding]:
         """(state, Finding) of an answer; whatever the student's code does, nothing is raised."""
@@ -87,7 +91,7 @@ class Exercise:
 
 def is_open(answer: object) -> bool:
     """No answer yet: OPEN, None, `...`, or a collection of nothing else."""
-    if answer is OPEN or answer is None or answer is ... or isinstance(answer, Open):
+    if answer is None or answer is ... or isinstance(answer, Open):
         return True
     if isinstance(answer, Mapping):
         return all(is_open(value) for value in answer.values())
@@ -129,7 +133,7 @@ def same_function(cases: Sequence[tuple] | Callable[[], Sequence[tuple]], *, tol
                 told = (f"Trial {number + 1} of {len(known)}: {_arguments(answer, arguments)}.",) if len(known) > 1 else ()
                 named = _likely(exercise, lambda function: [call(function, *case) for case in known], answer, tolerance, relative)
                 heard, words = _hear(difference, got, expected, sound)
-                return Finding(False, (*told, *difference.lines(), *words, *named), heard)
+                return Finding(False, (*told, *difference.words, *words, *named), heard)
         return Finding(True, (f"As the reference gives in {len(known)} trial{'s' * (len(known) > 1)}, to {tolerance:g}.",))
 
     judge.names_mistakes = True
@@ -147,7 +151,7 @@ def same_value(*, tolerance: float = 0.0, relative: bool = False,
         named = _likely(exercise, lambda value: value, answer, tolerance, relative)
         heard, words = _hear(difference, answer, exercise.reference, sound)
         # The value is the answer: what was expected stays hidden.
-        shown = () if difference.expected is not None and difference.expected.ndim == 0 else difference.lines()
+        shown = () if difference.expected is not None and difference.expected.ndim == 0 else difference.words
         return Finding(False, (*(shown or (f"Got {_short(answer)}; that is not it.",)), *words, *named), heard)
 
     judge.names_mistakes = True
@@ -192,12 +196,12 @@ def custom(function: Callable[[object], object]) -> Callable[[Exercise, object],
 
 def _likely(exercise: Exercise, outcome: Callable[[object], object], answer: object, tolerance: float, relative: bool) -> tuple[str, ...]:
     """The known mistake whose outcome is that of `answer`, on all trials together: on one alone two mistakes may agree."""
-    for words, wrong in exercise.wrong.items():
-        try:
-            if compare(outcome(answer), outcome(wrong), tolerance=max(tolerance, 1e-9), relative=relative) is None:
-                return (f"This is what comes out of {words}.",)
-        except Exception:  # one of them may fail on a later trial; then it is not the one
-            continue
+    with contextlib.suppress(Exception):  # the answer may fail on a later trial; then it is none of them
+        given = outcome(answer)
+        for words, wrong in exercise.wrong.items():
+            with contextlib.suppress(Exception):  # so may a wrong one
+                if compare(given, outcome(wrong), tolerance=max(tolerance, 1e-9), relative=relative) is None:
+                    return (f"This is what comes out of {words}.",)
     return ()
 
 

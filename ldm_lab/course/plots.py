@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -35,11 +36,10 @@ def show(figure, alt: str) -> Picture:
     """A matplotlib figure as a Picture; the figure is closed. `alt`: one sentence that says what is to be seen."""
     if len(alt.split()) < 3:
         raise OptionError(f"alt: got {alt!r}, expected a sentence that says what the picture shows")
-    import matplotlib.pyplot as plt
-
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=DPI, facecolor="white")
-    plt.close(figure)
+    if pyplot := sys.modules.get("matplotlib.pyplot"):  # a figure of `sheet` is not pyplot's, and needs none of it
+        pyplot.close(figure)
     return Picture(data.getvalue(), alt)
 
 

@@ -26,7 +26,7 @@ from ldm_lab.config import ClapConfig, preset
 from ldm_lab.errors import TrainingError
 from ldm_lab.models.text_tower import TextTower
 from ldm_lab.models.tokenizer import END, START, WordPieceTokenizer, tokenize
-from ldm_lab.rng import Rng
+from ldm_lab.rng import Rng, seeded
 from ldm_lab.training.sentences import TextSet, build_text
 from ldm_lab.training.teacher import Teacher, pad_rows
 
@@ -62,8 +62,7 @@ def single_tokens(vocabulary: list[str]) -> list[int]:
 
 def new_tower(config: ClapConfig, seed: int) -> TextTower:
     """An untrained tower whose weights depend on nothing but `seed`."""
-    with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(Rng(seed).key("init"))
+    with seeded(Rng(seed).key("init")):
         return TextTower(config)
 
 

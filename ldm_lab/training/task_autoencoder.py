@@ -18,7 +18,7 @@ from ldm_lab.audio.mel import MelFrontend
 from ldm_lab.config import ModelConfig
 from ldm_lab.models.autoencoder import Autoencoder
 from ldm_lab.models.discriminators import PatchDiscriminator, hinge_d, hinge_g
-from ldm_lab.rng import Rng
+from ldm_lab.rng import Rng, seeded
 from ldm_lab.training.data import Windows, corpus_sounds, fixed_windows, folder_sounds
 from ldm_lab.training.plots import save_mels, save_sounds
 from ldm_lab.training.recipe import TrainConfig
@@ -45,8 +45,7 @@ class AutoencoderTask:
     def __init__(self, config: ModelConfig, train: TrainConfig, options: AutoencoderOptions) -> None:
         self.config, self.train, self.options, self.rng = config, train, options, Rng(train.seed)
         generator_seed = self.rng.key("init")
-        with torch.random.fork_rng(devices=[]):
-            torch.random.default_generator.manual_seed(generator_seed)
+        with seeded(generator_seed):
             self.model = Autoencoder(config.autoencoder)
             self.discriminator = PatchDiscriminator(width=options.gan_width)
         if options.start:

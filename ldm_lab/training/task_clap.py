@@ -22,7 +22,7 @@ from ldm_lab.checkpoint.files import read_tensors
 from ldm_lab.config import MelConfig, ModelConfig
 from ldm_lab.errors import CheckpointError, ConfigError
 from ldm_lab.models.clap import Clap, contrastive_loss
-from ldm_lab.rng import Rng
+from ldm_lab.rng import Rng, seeded
 from ldm_lab.training.data import Sounds, Windows, corpus_sounds, fixed_windows
 from ldm_lab.training.recipe import TrainConfig
 from ldm_lab.training.sentences import dress
@@ -116,8 +116,7 @@ class ClapTask:
     def __init__(self, config: ModelConfig, train: TrainConfig, options: ClapOptions, *, sounds: Sounds | None = None,
                  valid: Sounds | None = None) -> None:
         self.config, self.train, self.options, self.rng = config, train, options, Rng(train.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.random.default_generator.manual_seed(self.rng.key("init"))
+        with seeded(self.rng.key("init")):
             self.clap = Clap(config.clap, config.mel)
         if options.start:
             from ldm_lab.checkpoint.parts import load_part

@@ -24,7 +24,7 @@ from ldm_lab.errors import ConfigError, unknown
 from ldm_lab.models.autoencoder import Autoencoder
 from ldm_lab.models.clap import Clap
 from ldm_lab.models.unet import UNet
-from ldm_lab.rng import Rng
+from ldm_lab.rng import Rng, seeded
 from ldm_lab.training.data import corpus_sounds, folder_sounds
 from ldm_lab.training.latents import Latents, cached_latents
 from ldm_lab.training.plots import save_mels, save_sounds
@@ -60,8 +60,7 @@ class DiffusionTask:
         self.autoencoder, self.clap = Autoencoder(config.autoencoder).eval(), Clap(config.clap).eval()
         load_part(self.autoencoder, Path(options.autoencoder or options.parts), "autoencoder")
         load_part(self.clap, Path(options.parts), "clap")
-        with torch.random.fork_rng(devices=[]):
-            torch.random.default_generator.manual_seed(self.rng.key("init"))
+        with seeded(self.rng.key("init")):
             self.model = UNet(config.unet)
         if options.start:
             load_part(self.model, Path(options.start), "unet")

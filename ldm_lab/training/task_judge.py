@@ -22,7 +22,7 @@ from ldm_lab.audio.windows import place
 from ldm_lab.config import ModelConfig
 from ldm_lab.errors import TrainingError
 from ldm_lab.models.judge import Judge, JudgeConfig
-from ldm_lab.rng import Rng
+from ldm_lab.rng import Rng, seeded
 from ldm_lab.training.data import Sounds
 from ldm_lab.training.recipe import TrainConfig
 from ldm_lab.training.task_clap import MelStore
@@ -123,8 +123,7 @@ class JudgeTask:
                  clips: JudgeClips | None = None, valid: JudgeClips | None = None) -> None:
         self.config, self.train, self.options, self.rng = config, train, options, Rng(train.seed)
         shape = JudgeConfig(n_mels=config.mel.n_mels)
-        with torch.random.fork_rng(devices=[]):
-            torch.random.default_generator.manual_seed(self.rng.key("init"))
+        with seeded(self.rng.key("init")):
             self.model = Judge(shape)
         self.modules: dict[str, nn.Module] = {"judge": self.model}
         self.front = MelFrontend(config.mel)
@@ -161,8 +160,7 @@ class JudgeTask:
         return np.maximum(self.mels.window(int(index), frames, random) + np.float32(gain), self.mels.floor)
 
     def losses(self, batch: dict, step: int) -> Iterator[tuple[str, Tensor, dict[str, float]]]:
-        with torch.random.fork_rng(devices=[]):  # dropout draws from the global generator
-            torch.random.default_generator.manual_seed(self.rng.key("dropout", step))
+        with seeded(self.rng.key("dropout", step)):  # dropout draws from the global generator
             logits = self.model(batch["mel"])
         loss = F.cross_entropy(logits.float(), batch["target"], label_smoothing=self.options.smoothing)
         right = (logits.argmax(-1) == batch["target"].argmax(-1)).float().mean()

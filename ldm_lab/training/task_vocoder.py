@@ -31,7 +31,7 @@ from ldm_lab.models.discriminators import (
     least_squares_g,
 )
 from ldm_lab.models.vocoder import Vocoder
-from ldm_lab.rng import Rng
+from ldm_lab.rng import Rng, seeded
 from ldm_lab.training.data import Windows, corpus_sounds, fixed_windows, folder_sounds
 from ldm_lab.training.recipe import TrainConfig
 
@@ -74,8 +74,7 @@ class Discriminators(nn.Module):
 class VocoderTask:
     def __init__(self, config: ModelConfig, train: TrainConfig, options: VocoderOptions) -> None:
         self.config, self.train, self.options, self.rng = config, train, options, Rng(train.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.random.default_generator.manual_seed(self.rng.key("init"))
+        with seeded(self.rng.key("init")):
             self.model = Vocoder(config.vocoder)
             discriminators = Discriminators(options) if options.gan_start < train.steps else None
         if options.start:

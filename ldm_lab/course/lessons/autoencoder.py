@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,20 +15,13 @@ from ldm_lab.course.exercise import Exercise, choices, same_function
 from ldm_lab.course.plots import Picture, array, sheet, show
 from ldm_lab.course.quiz import Question, quiz
 from ldm_lab.rng import Rng
+from ldm_lab.rng import seeded as seeded  # the notebook calls lesson.seeded
 
 if TYPE_CHECKING:
     from ldm_lab.system import AudioLDM
 
 DB = 8.686  # decibels in one natural-log unit of magnitude: 20 / ln 10
 KINDS = ("bell_ui", "drum", "nature", "speech", "vehicle")
-
-
-@contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """New modules inside the block get the same random weights each time; other random numbers are left alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
 
 
 # --- single mel columns, for the toy of two numbers ------------------------------------------------------------------

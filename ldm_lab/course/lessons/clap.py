@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,14 +17,7 @@ from ldm_lab.course.exercise import Exercise, same_function
 from ldm_lab.course.quiz import Question, quiz
 from ldm_lab.evaluation.retrieval import first_hit_rank
 from ldm_lab.rng import Rng
-
-
-@contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """New modules inside the block get the same random weights each time; other random numbers are left alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
+from ldm_lab.rng import seeded as seeded  # the notebook calls lesson.seeded
 
 
 def words(text: str) -> list[str]:

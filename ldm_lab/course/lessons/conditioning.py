@@ -18,7 +18,7 @@ from ldm_lab.diffusion.guidance import guide
 from ldm_lab.diffusion.losses import diffusion_loss
 from ldm_lab.diffusion.samplers import sample_unipc
 from ldm_lab.diffusion.schedule import exponential_grid
-from ldm_lab.rng import Rng
+from ldm_lab.rng import Rng, seeded
 from ldm_lab.system import AudioLDM
 
 KINDS = ("drum", "bell_ui", "speech", "vehicle")
@@ -151,8 +151,7 @@ class WordGuesser(nn.Module):
 
 def train_words(drop_probability: float, steps: int, *, batch: int = 256) -> WordGuesser:
     """A WordGuesser trained on points of the world with their words, of which a share is replaced by "no word"."""
-    with torch.random.fork_rng(devices=[]):
-        torch.random.default_generator.manual_seed(0)
+    with seeded(0):
         net = WordGuesser()
     optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3)
     falling = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=steps)

@@ -20,7 +20,7 @@ from ldm_lab.course.data import clips
 from ldm_lab.diffusion.losses import diffusion_loss
 from ldm_lab.evaluation.parts import batched
 from ldm_lab.models.unet import UNet
-from ldm_lab.rng import Rng
+from ldm_lab.rng import Rng, seeded
 from ldm_lab.system import AudioLDM
 
 # --- size ------------------------------------------------------------------------------------------------------------
@@ -44,8 +44,7 @@ def small(width: int) -> UNetConfig:
 
 def fresh(config: UNetConfig, *, seed: int = 0) -> UNet:
     """A UNet with random weights, the same for the same seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with seeded(seed):
         return UNet(config)
 
 
